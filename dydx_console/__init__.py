@@ -1,0 +1,1 @@
+"""A terminal trading console for dYdX Chain (v4)."""
