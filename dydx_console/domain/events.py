@@ -1,0 +1,424 @@
+"""What the venue told, decoded: the only input of the reducers in `state/`.
+
+`at` and the like are seconds of the run's monotonic clock (of the recording's, in replay). Every stream event carries
+its `StreamVersion`; REST reads carry when they were asked and answered, and the newest connection of that moment.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dydx_console.domain.fill import Fill
+from dydx_console.domain.flows import FundingPayment, Reward, Transfer
+from dydx_console.domain.ids import StreamVersion
+from dydx_console.domain.market import Market, MarketPatch, OraclePrice
+from dydx_console.domain.order import OrderPatch
+from dydx_console.domain.position import Balance, ChildState, Position
+from dydx_console.domain.tape import Candle, Level, Trade
+
+__all__ = [
+    "AccountRead",
+    "AccountSnapshot",
+    "AccountUpdate",
+    "BlockHeight",
+    "BookRead",
+    "BookSnapshot",
+    "BookUpdate",
+    "CandleUpdate",
+    "CandlesRead",
+    "ChannelKey",
+    "ConnectionClosed",
+    "ConnectionOpened",
+    "ConnectionReady",
+    "Event",
+    "Fact",
+    "FillsRead",
+    "Frame",
+    "FundingRead",
+    "HeightRead",
+    "MarketsRead",
+    "MarketsUpdate",
+    "MessageRejected",
+    "OracleUpdate",
+    "OrdersRead",
+    "ReadFailed",
+    "Resynced",
+    "SubscribeSent",
+    "Subscribed",
+    "TimeRead",
+    "TradesRead",
+    "TradesUpdate",
+    "TransfersRead",
+    "Unsubscribed",
+    "VenueRefusal",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelKey:
+    """A subscription's identity: the channel, and its id ("" for the channels that have none)."""
+
+    channel: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOpened:
+    """A socket was opened; `connection` counts the run's connections from 1."""
+
+    connection: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReady:
+    """The Indexer greeted the connection."""
+
+    connection: int
+    connection_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
+    """A socket ended."""
+
+    connection: int
+    code: int | None
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeSent:
+    """A subscription was asked for; its answer reserves a message id that arrives late."""
+
+    connection: int
+    key: ChannelKey
+    batched: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A subscription was answered with its first contents."""
+
+    version: StreamVersion
+    key: ChannelKey
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribed:
+    """A subscription ended; what was known of it stays."""
+
+    version: StreamVersion
+    key: ChannelKey
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class VenueRefusal:
+    """The Indexer answered with an error message."""
+
+    connection: int
+    key: ChannelKey | None
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRejected:
+    """A message could not be read and was left out whole; `sample` is clipped and cleaned.
+
+    `key` is the channel it belonged to, None where that is unknown; `source` names connection or REST path.
+    """
+
+    source: str
+    key: ChannelKey | None
+    reason: str
+    sample: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSnapshot:
+    """First contents of an account channel: what is not in it has ended.
+
+    `parent` is the parent number for the parent channel and None for a single subaccount; `subaccount` is then its
+    number. `exists` is False for an account that was never funded. `children` hold positions and balances.
+    """
+
+    version: StreamVersion
+    address: str
+    parent: int | None
+    subaccount: int | None
+    exists: bool
+    children: tuple[ChildState, ...]
+    orders: tuple[OrderPatch, ...]
+    block_height: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUpdate:
+    """One update of a subaccount. Positions with a status other than OPEN have ended."""
+
+    version: StreamVersion
+    address: str
+    subaccount: int
+    positions: tuple[Position, ...] = ()
+    balances: tuple[Balance, ...] = ()
+    orders: tuple[OrderPatch, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    reward: Reward | None = None
+    block_height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarketsUpdate:
+    """Market rows: whole ones in the first contents, partial ones later."""
+
+    version: StreamVersion
+    markets: tuple[MarketPatch, ...]
+    is_snapshot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OracleUpdate:
+    """New oracle prices."""
+
+    version: StreamVersion
+    prices: tuple[OraclePrice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BookSnapshot:
+    """First contents of a book: at most 100 levels a side, best first."""
+
+    version: StreamVersion
+    market: str
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BookUpdate:
+    """Absolute sizes of single levels; zero removes."""
+
+    version: StreamVersion
+    market: str
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TradesUpdate:
+    """Public trades of a market: the first contents (newest first) or a block's (oldest first)."""
+
+    version: StreamVersion
+    market: str
+    trades: tuple[Trade, ...]
+    is_snapshot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CandleUpdate:
+    """Candles of a market and resolution; each replaces the one that started at the same time."""
+
+    version: StreamVersion
+    market: str
+    resolution: str
+    candles: tuple[Candle, ...]
+    is_snapshot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHeight:
+    """A block that the Indexer has processed."""
+
+    version: StreamVersion
+    height: int
+    time: datetime
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRead:
+    """Subaccounts as REST gave them; `exists` is False for the 404 of an account that was never funded.
+
+    `parent` is set where all children of a parent were asked for, `subaccount` where one was.
+    """
+
+    address: str
+    parent: int | None
+    subaccount: int | None
+    exists: bool
+    children: tuple[ChildState, ...]
+    connection: int
+    asked_at: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersRead:
+    """Order rows as REST gave them; `address` is None for an order asked for by id. Absence proves nothing."""
+
+    address: str | None
+    orders: tuple[OrderPatch, ...]
+    connection: int
+    asked_at: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FillsRead:
+    """Fills as REST gave them. `in_chain_order` is true for answers to `page=`, which are sorted by event."""
+
+    address: str | None
+    fills: tuple[Fill, ...]
+    in_chain_order: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransfersRead:
+    """Transfers as REST gave them, newest first."""
+
+    address: str | None
+    transfers: tuple[Transfer, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FundingRead:
+    """Funding payments as REST gave them, newest first."""
+
+    address: str | None
+    payments: tuple[FundingPayment, ...]
+    asked_at: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarketsRead:
+    """All markets as REST gave them."""
+
+    markets: tuple[Market, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BookRead:
+    """A book as REST gave it."""
+
+    market: str
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TradesRead:
+    """Trades as REST gave them."""
+
+    market: str
+    trades: tuple[Trade, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CandlesRead:
+    """Candles as REST gave them."""
+
+    market: str
+    resolution: str
+    candles: tuple[Candle, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeightRead:
+    """The Indexer's height by REST."""
+
+    height: int
+    time: datetime
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRead:
+    """The Indexer's clock by REST, between `asked_at` and `at`."""
+
+    venue_time: datetime
+    asked_at: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailed:
+    """A REST read that brought no data: `status` is None where no answer came."""
+
+    path: str
+    status: int | None
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resynced:
+    """The REST re-read that completes an account subscription is done."""
+
+    connection: int
+    at: float
+
+
+Fact = (
+    ConnectionOpened
+    | ConnectionReady
+    | ConnectionClosed
+    | SubscribeSent
+    | Subscribed
+    | Unsubscribed
+    | VenueRefusal
+    | MessageRejected
+    | AccountSnapshot
+    | AccountUpdate
+    | MarketsUpdate
+    | OracleUpdate
+    | BookSnapshot
+    | BookUpdate
+    | TradesUpdate
+    | CandleUpdate
+    | BlockHeight
+    | AccountRead
+    | OrdersRead
+    | FillsRead
+    | TransfersRead
+    | FundingRead
+    | MarketsRead
+    | BookRead
+    | TradesRead
+    | CandlesRead
+    | HeightRead
+    | TimeRead
+    | ReadFailed
+    | Resynced
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message of a connection and what it told, taken whole or not at all.
+
+    `message_id` is None where the message has none or its number proves nothing (error messages repeat numbers).
+    """
+
+    connection: int
+    message_id: int | None
+    key: ChannelKey | None
+    facts: tuple[Fact, ...]
+    at: float
+
+
+Event = Frame | Fact
+"""What `state` takes: messages of a connection, or single facts."""

@@ -1,0 +1,1 @@
+"""The composition root: sources, state, mailbox, started and stopped together."""

@@ -1,0 +1,1 @@
+"""Recordings: what a venue said and was asked, as JSON lines."""

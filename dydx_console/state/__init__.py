@@ -1,0 +1,1 @@
+"""Reducers: one event in, the changed sections out. No I/O, no clock, no randomness."""

@@ -1,0 +1,385 @@
+"""The console's whole state: every event goes in here, and the changed sections come out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from dydx_console.domain import events as ev
+from dydx_console.domain.enums import PositionStatus
+from dydx_console.domain.fill import Fill
+from dydx_console.domain.flows import Reward, Transfer
+from dydx_console.domain.ids import PositionKey, parent_of
+from dydx_console.domain.position import ChildState
+from dydx_console.state.accounting import Anchor, Ledger, ledger_of
+from dydx_console.state.books import Books
+from dydx_console.state.fills import Fills
+from dydx_console.state.freshness import Freshness
+from dydx_console.state.funding import Funding
+from dydx_console.state.holdings import Holdings
+from dydx_console.state.margin import AccountMargin, account_margin
+from dydx_console.state.markets import Markets
+from dydx_console.state.orders import Listing, Orders
+from dydx_console.state.tape import Candles, Tape
+
+__all__ = ["Changes", "ConsoleState", "Problem", "Section", "Watched"]
+
+MOST_PROBLEMS = 200
+
+
+class Section(StrEnum):
+    """What a change touches; panes subscribe to these."""
+
+    ACCOUNT = "account"
+    ORDERS = "orders"
+    FILLS = "fills"
+    MARKETS = "markets"
+    BOOKS = "books"
+    TRADES = "trades"
+    CANDLES = "candles"
+    TRANSFERS = "transfers"
+    FUNDING = "funding"
+    STREAM = "stream"
+    BLOCKS = "blocks"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The account that is shown: an address and one of its parent subaccounts (0…127)."""
+
+    address: str
+    parent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something the venue said or sent that was refused or could not be used."""
+
+    at: float
+    source: str
+    text: str
+    sample: str = ""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one event changed. `new_fills` are fills of the stream that were not known before."""
+
+    sections: set[Section] = field(default_factory=set)
+    new_fills: tuple[Fill, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def add(self, other: "Changes") -> None:
+        """Add another event's changes."""
+        self.sections |= other.sections
+        self.new_fills += other.new_fills
+        self.problems += other.problems
+
+
+class ConsoleState:
+    """Everything that is known. Single writer: the thread that applies events; readers take snapshots from it.
+
+    Args:
+        watched: the account to keep; None keeps market data alone.
+    """
+
+    def __init__(self, watched: Watched | None) -> None:
+        self.watched = watched
+        self.holdings = Holdings()
+        self.orders = Orders()
+        self.fills = Fills()
+        self.markets = Markets()
+        self.books = Books()
+        self.tape = Tape()
+        self.candles = Candles()
+        self.funding = Funding()
+        self.freshness = Freshness()
+        self.transfers: dict[tuple[object, ...], Transfer] = {}
+        self.rewards: dict[tuple[object, ...], Reward] = {}
+        self.height: int | None = None
+        self.block_time: datetime | None = None
+        self.exists: bool | None = None
+        self.refusals = 0
+        self._anchors: dict[PositionKey, Anchor] = {}
+        self._ledgers: dict[PositionKey, Ledger] = {}
+        self._apply: dict[type, Callable[[Any], Changes]] = {
+            ev.ConnectionOpened: self._opened,
+            ev.ConnectionReady: self._ready,
+            ev.ConnectionClosed: self._closed,
+            ev.SubscribeSent: self._subscribe_sent,
+            ev.Subscribed: self._subscribed,
+            ev.Unsubscribed: self._unsubscribed,
+            ev.VenueRefusal: self._refused,
+            ev.MessageRejected: self._rejected,
+            ev.AccountSnapshot: self._account_snapshot,
+            ev.AccountUpdate: self._account_update,
+            ev.MarketsUpdate: self._markets_update,
+            ev.OracleUpdate: self._oracle_update,
+            ev.BookSnapshot: self._book_snapshot,
+            ev.BookUpdate: self._book_update,
+            ev.TradesUpdate: self._trades_update,
+            ev.CandleUpdate: self._candle_update,
+            ev.BlockHeight: self._block_height,
+            ev.AccountRead: self._account_read,
+            ev.OrdersRead: self._orders_read,
+            ev.FillsRead: self._fills_read,
+            ev.TransfersRead: self._transfers_read,
+            ev.FundingRead: self._funding_read,
+            ev.MarketsRead: self._markets_read,
+            ev.BookRead: self._nothing,
+            ev.TradesRead: self._trades_read,
+            ev.CandlesRead: self._candles_read,
+            ev.HeightRead: self._height_read,
+            ev.TimeRead: self._time_read,
+            ev.ReadFailed: self._read_failed,
+            ev.Resynced: self._resynced,
+        }
+
+    def apply(self, event: ev.Event) -> Changes:
+        """Take one event; returns what it changed. A message that was taken before changes nothing."""
+        if not isinstance(event, ev.Frame):
+            return self._apply[type(event)](event)
+        if event.message_id is not None:
+            if not self.freshness.accept(event.connection, event.message_id, event.at):
+                return Changes()
+            self.freshness.counted(event.key)
+        if len(event.facts) == 1:
+            return self._apply[type(event.facts[0])](event.facts[0])
+        changes = Changes()
+        for fact in event.facts:
+            changes.add(self._apply[type(fact)](fact))
+        return changes
+
+    def ledger(self, key: PositionKey) -> Ledger:
+        """Return the books of a subaccount and market."""
+        held = self._ledgers.get(key)
+        if held is None:
+            held = self._ledgers[key] = ledger_of(self.fills.of(key), self._anchors.get(key))
+        return held
+
+    def ledger_keys(self) -> tuple[PositionKey, ...]:
+        """Return every subaccount and market with a position, a fill or funding, sorted."""
+        held = {PositionKey(position.subaccount, position.market) for position in self.holdings.positions}
+        return tuple(sorted(held | set(self.fills.keys()) | self.funding.keys()))
+
+    def margin(self) -> AccountMargin | None:
+        """Return the account's margin figures, None while no account is known."""
+        if self.watched is None or not self.holdings.subaccounts:
+            return None
+        return account_margin(
+            self.holdings.subaccounts,
+            self.holdings.positions,
+            self.holdings.balances,
+            self.markets.all,
+            self.watched.parent,
+        )
+
+    def _is_ours(self, address: str | None, subaccount: int | None) -> bool:
+        watched = self.watched
+        if watched is None or (address is not None and address != watched.address):
+            return False
+        return subaccount is None or parent_of(subaccount) == watched.parent
+
+    def _nothing(self, _event: ev.Fact) -> Changes:
+        return Changes()
+
+    def _opened(self, event: ev.ConnectionOpened) -> Changes:
+        self.freshness.opened(event.connection, event.at)
+        return Changes({Section.STREAM})
+
+    def _ready(self, event: ev.ConnectionReady) -> Changes:
+        self.freshness.ready(event.connection, event.at)
+        return Changes({Section.STREAM})
+
+    def _closed(self, event: ev.ConnectionClosed) -> Changes:
+        self.freshness.closed(event.connection, event.at)
+        return Changes({Section.STREAM})
+
+    def _subscribe_sent(self, event: ev.SubscribeSent) -> Changes:
+        self.freshness.subscribing(event.key, event.connection, is_account=_is_account(event.key))
+        return Changes({Section.STREAM})
+
+    def _subscribed(self, event: ev.Subscribed) -> Changes:
+        self.freshness.subscribed(event.key, event.version.connection, is_account=_is_account(event.key))
+        return Changes({Section.STREAM})
+
+    def _unsubscribed(self, event: ev.Unsubscribed) -> Changes:
+        self.freshness.unsubscribed(event.key)
+        return Changes({Section.STREAM})
+
+    def _refused(self, event: ev.VenueRefusal) -> Changes:
+        self.refusals += 1
+        self.freshness.refused(event.key)
+        where = f"{event.key.channel} {event.key.id}".strip() if event.key else f"connection {event.connection}"
+        return Changes({Section.STREAM}, problems=(Problem(event.at, where, event.text),))
+
+    def _rejected(self, event: ev.MessageRejected) -> Changes:
+        self.freshness.rejected(event.key)
+        return Changes({Section.STREAM}, problems=(Problem(event.at, event.source, event.reason, event.sample),))
+
+    def _read_failed(self, event: ev.ReadFailed) -> Changes:
+        return Changes({Section.STREAM}, problems=(Problem(event.at, event.path, event.text),))
+
+    def _resynced(self, event: ev.Resynced) -> Changes:
+        self.freshness.resynced(event.connection)
+        return Changes({Section.STREAM})
+
+    def _account_snapshot(self, event: ev.AccountSnapshot) -> Changes:
+        number = event.parent if event.parent is not None else event.subaccount
+        if not self._is_ours(event.address, number):
+            return Changes()
+        self.exists = event.exists or bool(self.exists)
+        covered = set(self.holdings.subaccounts) if event.parent is not None else {event.subaccount or 0}
+        taken = self.holdings.take_snapshot(event.children, covered, event.version)
+        self._anchor(taken)
+        ids = frozenset(patch.id for patch in event.orders)
+        listing = Listing(event.version, event.parent, event.subaccount, ids, event.block_height, self.block_time)
+        self.orders.take_listing(listing, event.orders)
+        return Changes({Section.ACCOUNT, Section.ORDERS, Section.STREAM})
+
+    def _account_update(self, event: ev.AccountUpdate) -> Changes:
+        if not self._is_ours(event.address, event.subaccount):
+            return Changes()
+        changes = Changes()
+        taken, changed = self.holdings.take_update(event.positions, event.balances, event.version, event.block_height)
+        if taken or changed:
+            self.exists = True
+            self.funding.take_rows(taken, event.version)
+            changes.sections.add(Section.ACCOUNT)
+        if self.orders.take_rows(event.orders, event.version):
+            changes.sections.add(Section.ORDERS)
+        if event.fills:
+            changes.new_fills = self._book_fills(event.fills, in_chain_order=False)
+            changes.sections |= {Section.FILLS, Section.ORDERS, Section.ACCOUNT}
+        if event.transfers:
+            self._note_transfers(event.transfers)
+            changes.sections.add(Section.TRANSFERS)
+        if event.reward is not None:
+            self.rewards[(event.reward.height, event.reward.amount)] = event.reward
+        return changes
+
+    def _book_fills(self, fills: tuple[Fill, ...], *, in_chain_order: bool) -> tuple[Fill, ...]:
+        new, touched = self.fills.take(fills, in_chain_order=in_chain_order)
+        for fill in new:
+            if fill.order_id is not None:
+                self.orders.take_execution(fill.order_id, fill.size, fill.price)
+        for key in touched:
+            self._ledgers.pop(key, None)
+        return new
+
+    def _note_transfers(self, transfers: tuple[Transfer, ...]) -> None:
+        for transfer in transfers:
+            name = (transfer.transaction_hash, transfer.type, transfer.size, transfer.height, transfer.sender,
+                    transfer.sender_subaccount, transfer.recipient_subaccount)  # fmt: skip
+            held = self.transfers.get(name)
+            if held is None or held.id is None:
+                self.transfers[name] = transfer
+
+    def _anchor(self, children: tuple[ChildState, ...]) -> None:
+        for child in children:
+            self.funding.rebase(child.subaccount, child.positions)
+            stated = {
+                PositionKey(child.subaccount, p.market): Anchor(p.net_size, p.entry_price, child.height)
+                for p in child.positions
+                if p.status == PositionStatus.OPEN
+            }
+            known = {key for key in (*self._anchors, *self.fills.keys()) if key.subaccount == child.subaccount}
+            for key in known - set(stated):
+                self._anchors.pop(key, None)
+            self._anchors.update(stated)
+            for key in known | set(stated):
+                self._ledgers.pop(key, None)
+
+    def _account_read(self, event: ev.AccountRead) -> Changes:
+        number = event.parent if event.parent is not None else event.subaccount
+        if not self._is_ours(event.address, number):
+            return Changes()
+        self.exists = event.exists or bool(self.exists)
+        self._anchor(tuple(child for child in event.children if self.holdings.take_read(child)))
+        return Changes({Section.ACCOUNT})
+
+    def _orders_read(self, event: ev.OrdersRead) -> Changes:
+        if not self._is_ours(event.address, None):
+            return Changes()
+        ours = tuple(patch for patch in event.orders if self._is_ours(None, patch.subaccount))
+        self.orders.take_read(ours, event.connection)
+        return Changes({Section.ORDERS})
+
+    def _fills_read(self, event: ev.FillsRead) -> Changes:
+        if not self._is_ours(event.address, None):
+            return Changes()
+        ours = tuple(fill for fill in event.fills if self._is_ours(None, fill.subaccount))
+        self.fills.is_known = True
+        self._book_fills(ours, in_chain_order=event.in_chain_order)
+        return Changes({Section.FILLS, Section.ORDERS, Section.ACCOUNT})
+
+    def _transfers_read(self, event: ev.TransfersRead) -> Changes:
+        if not self._is_ours(event.address, None):
+            return Changes()
+        self._note_transfers(event.transfers)
+        return Changes({Section.TRANSFERS})
+
+    def _funding_read(self, event: ev.FundingRead) -> Changes:
+        if not self._is_ours(event.address, None):
+            return Changes()
+        self.funding.take_payments(payment for payment in event.payments if self._is_ours(None, payment.subaccount))
+        return Changes({Section.FUNDING, Section.ACCOUNT})
+
+    def _markets_update(self, event: ev.MarketsUpdate) -> Changes:
+        self.markets.take_rows(event.markets, event.version)
+        return Changes({Section.MARKETS})
+
+    def _oracle_update(self, event: ev.OracleUpdate) -> Changes:
+        self.markets.take_oracle(event.prices, event.version)
+        return Changes({Section.MARKETS})
+
+    def _markets_read(self, event: ev.MarketsRead) -> Changes:
+        self.markets.take_read(event.markets)
+        return Changes({Section.MARKETS})
+
+    def _book_snapshot(self, event: ev.BookSnapshot) -> Changes:
+        self.books.take_snapshot(event.market, event.bids, event.asks, event.version)
+        return Changes({Section.BOOKS})
+
+    def _book_update(self, event: ev.BookUpdate) -> Changes:
+        self.books.take_levels(event.market, event.bids, event.asks, event.version)
+        return Changes({Section.BOOKS})
+
+    def _trades_update(self, event: ev.TradesUpdate) -> Changes:
+        self.tape.take(event.market, event.trades)
+        return Changes({Section.TRADES})
+
+    def _trades_read(self, event: ev.TradesRead) -> Changes:
+        self.tape.take(event.market, event.trades)
+        return Changes({Section.TRADES})
+
+    def _candle_update(self, event: ev.CandleUpdate) -> Changes:
+        self.candles.take(event.market, event.resolution, event.candles, event.version)
+        return Changes({Section.CANDLES})
+
+    def _candles_read(self, event: ev.CandlesRead) -> Changes:
+        self.candles.take(event.market, event.resolution, event.candles, None)
+        return Changes({Section.CANDLES})
+
+    def _block_height(self, event: ev.BlockHeight) -> Changes:
+        self.freshness.block(event.version.connection, event.height, event.time, event.at)
+        return self._committed(event.height, event.time)
+
+    def _height_read(self, event: ev.HeightRead) -> Changes:
+        self.freshness.block(None, event.height, event.time, event.at)
+        return self._committed(event.height, event.time)
+
+    def _committed(self, height: int, time: datetime) -> Changes:
+        if self.height is not None and height <= self.height:
+            return Changes()
+        self.height, self.block_time = height, time
+        return Changes({Section.BLOCKS})
+
+    def _time_read(self, event: ev.TimeRead) -> Changes:
+        self.freshness.clock(event.venue_time, event.asked_at, event.at)
+        return Changes({Section.STREAM})
+
+
+def _is_account(key: ev.ChannelKey) -> bool:
+    return key.channel in ("v4_subaccounts", "v4_parent_subaccounts")

@@ -1,0 +1,304 @@
+"""How old the picture is, and what may be said of it.
+
+A socket is first-in-first-out, so a channel is as old as the newest block proven on its connection, however quiet its
+own subject is. The venue's clock is the run's monotonic clock plus an offset, measured from `/v4/time` at the middle
+of the round trip, or, before that, from the newest block seen (which can only make things look younger than block
+propagation takes).
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from statistics import median
+
+from dydx_console.domain.events import ChannelKey
+from dydx_console.state.sequence import Hole, Sequence
+
+__all__ = ["ChannelView", "Freshness", "PictureState", "StreamView", "state_by_age"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LIVE_S = 3.0
+DELAYED_S = 10.0
+STALE_S = 30.0
+BLOCKS_KEPT = 50
+
+
+class PictureState(StrEnum):
+    """What a pane or section may say of its figures."""
+
+    SYNCING = "SYNCING"
+    LIVE = "LIVE"
+    DELAYED = "DELAYED"
+    STALE = "STALE"
+    OFFLINE = "OFFLINE"
+    SUSPECT = "SUSPECT"
+    POLLING = "POLLING"
+    CHAIN_HALTED = "CHAIN HALTED"
+
+
+_WORST_FIRST = (
+    PictureState.OFFLINE,
+    PictureState.CHAIN_HALTED,
+    PictureState.SYNCING,
+    PictureState.SUSPECT,
+    PictureState.STALE,
+    PictureState.DELAYED,
+    PictureState.POLLING,
+    PictureState.LIVE,
+)
+
+
+def state_by_age(age_s: float, live_limit_s: float) -> PictureState:
+    """Return what age alone allows to say of a picture."""
+    if age_s <= live_limit_s:
+        return PictureState.LIVE
+    if age_s <= max(DELAYED_S, live_limit_s):
+        return PictureState.DELAYED
+    return PictureState.STALE if age_s <= STALE_S else PictureState.OFFLINE
+
+
+_BY_AGE = (PictureState.LIVE, PictureState.DELAYED, PictureState.STALE, PictureState.OFFLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelView:
+    """A channel's state at a moment; `age_s` is None where no block has been proven.
+
+    Up to `live_limit_s` of age it may be called live.
+    """
+
+    key: ChannelKey
+    state: PictureState
+    age_s: float | None
+    messages: int
+    live_limit_s: float = LIVE_S
+
+    def later(self, elapsed_s: float) -> "ChannelView":
+        """Return the state `elapsed_s` after this one if nothing arrived: it can only have become older."""
+        if self.age_s is None:
+            return self
+        age_s = self.age_s + elapsed_s
+        state = self.state
+        if state in _BY_AGE:
+            state = max(state, state_by_age(age_s, self.live_limit_s), key=_BY_AGE.index)
+        return replace(self, age_s=age_s, state=state)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """The stream as a whole: its worst channel's state, and counters of the run."""
+
+    state: PictureState
+    age_s: float | None
+    connected_since: float | None
+    reconnects: int
+    gaps: int
+    resyncs: int
+    rejected: int
+    channels: tuple[ChannelView, ...]
+
+
+@dataclass(slots=True)
+class Connection:
+    """One socket: its numbers, and the newest block proven on it."""
+
+    number: int
+    opened_at: float
+    sequence: Sequence
+    ready_at: float | None = None
+    closed_at: float | None = None
+    block_time: datetime | None = None
+
+
+@dataclass(slots=True)
+class Channel:
+    """A subscription: where it lives, whether it was answered and read again, what it lost."""
+
+    key: ChannelKey
+    connection: int
+    is_account: bool
+    answered: bool = False
+    resynced: bool = False
+    left: bool = False
+    suspect: bool = False
+    refused: bool = False
+    messages: int = 0
+
+
+class Freshness:
+    """Watches connections, channels and blocks."""
+
+    def __init__(self) -> None:
+        self._connections: dict[int, Connection] = {}
+        self._channels: dict[ChannelKey, Channel] = {}
+        self._offset_s: float | None = None
+        self._measured = False
+        self._block_times: deque[tuple[int, datetime]] = deque(maxlen=BLOCKS_KEPT)
+        self._gaps = 0
+        self._resyncs = 0
+        self._rejected = 0
+
+    def opened(self, number: int, at: float) -> None:
+        """Note a new connection; subscriptions of earlier ones are being made again."""
+        self._connections[number] = Connection(number, at, Sequence())
+
+    def ready(self, number: int, at: float) -> None:
+        """Note the Indexer's greeting."""
+        self._connection(number, at).ready_at = at
+
+    def closed(self, number: int, at: float) -> None:
+        """Note the end of a connection."""
+        self._connection(number, at).closed_at = at
+
+    def accept(self, number: int, message_id: int, at: float) -> bool:
+        """Note a message's number; returns False for one that was taken before."""
+        return self._connection(number, at).sequence.accept(message_id, at)
+
+    def subscribing(self, key: ChannelKey, connection: int, *, is_account: bool) -> None:
+        """Note that a channel was asked for."""
+        held = self._channels.get(key)
+        if held is None or held.connection <= connection:
+            messages = 0 if held is None else held.messages
+            self._channels[key] = Channel(key, connection, is_account, messages=messages)
+
+    def subscribed(self, key: ChannelKey, connection: int, *, is_account: bool) -> None:
+        """Note a channel's first contents."""
+        held = self._channels.get(key)
+        if held is None or held.connection < connection:
+            self.subscribing(key, connection, is_account=is_account)
+        channel = self._channels[key]
+        if channel.connection == connection:
+            channel.answered, channel.left, channel.suspect = True, False, False
+
+    def unsubscribed(self, key: ChannelKey) -> None:
+        """Note that a channel was left; it keeps the state that it had."""
+        if key in self._channels:
+            self._channels[key].left = True
+
+    def counted(self, key: ChannelKey | None) -> None:
+        """Count a message of a channel."""
+        if key is not None and key in self._channels:
+            self._channels[key].messages += 1
+
+    def rejected(self, key: ChannelKey | None) -> None:
+        """Note a message that could not be read: what its channel shows may miss it."""
+        self._rejected += 1
+        if key is not None and key in self._channels:
+            self._channels[key].suspect = True
+
+    def refused(self, key: ChannelKey | None) -> None:
+        """Note that the Indexer refused a subscription."""
+        if key is not None and key in self._channels:
+            self._channels[key].refused = True
+
+    def resynced(self, connection: int) -> None:
+        """Note that the account was read again on this connection; its lost messages no longer matter."""
+        self._resyncs += 1
+        held = self._connections.get(connection)
+        if held is not None:
+            self._gaps += held.sequence.give_up()
+        for channel in self._channels.values():
+            if channel.connection == connection and channel.is_account:
+                channel.resynced, channel.suspect = True, False
+
+    def block(self, connection: int | None, height: int, block_time: datetime, at: float) -> None:
+        """Note a block; `connection` is None where REST told of it."""
+        if connection is not None:
+            held = self._connection(connection, at)
+            if held.block_time is None or block_time > held.block_time:
+                held.block_time = block_time
+        if not self._block_times or height > self._block_times[-1][0]:
+            self._block_times.append((height, block_time))
+        if not self._measured:
+            offset = _seconds(block_time) - at
+            self._offset_s = offset if self._offset_s is None else max(self._offset_s, offset)
+
+    def clock(self, venue_time: datetime, asked_at: float, at: float) -> None:
+        """Note the Indexer's clock."""
+        self._offset_s = _seconds(venue_time) - (asked_at + at) / 2
+        self._measured = True
+
+    @property
+    def block_interval_s(self) -> float | None:
+        """Median time between blocks, None before two are known."""
+        known = list(self._block_times)
+        steps = [(late - early).total_seconds() / (high - low) for (low, early), (high, late) in pairwise(known)]
+        return median(steps) if steps else None
+
+    def venue_time(self, at: float) -> datetime | None:
+        """Return the Indexer's clock at a moment, None before anything measured it."""
+        return None if self._offset_s is None else EPOCH + timedelta(seconds=self._offset_s + at)
+
+    def holes(self, at: float) -> tuple[Hole, ...]:
+        """Return the message numbers that count as lost on open connections."""
+        found: list[Hole] = []
+        for connection in self._connections.values():
+            if connection.closed_at is None:
+                found.extend(connection.sequence.holes(at, self._awaited(connection.number)))
+        return tuple(found)
+
+    def channel(self, key: ChannelKey, at: float) -> ChannelView | None:
+        """Return a channel's state at a moment."""
+        held = self._channels.get(key)
+        return None if held is None else self._view(held, at)
+
+    def view(self, at: float) -> StreamView:
+        """Return the whole stream's state at a moment."""
+        views = tuple(self._view(channel, at) for channel in self._channels.values())
+        live = [view for view in views if not self._channels[view.key].left] or list(views)
+        worst = min((_WORST_FIRST.index(view.state) for view in live), default=_WORST_FIRST.index(PictureState.SYNCING))
+        ages = [view.age_s for view in live if view.age_s is not None]
+        newest = max(self._connections, default=None)
+        open_now = newest is not None and self._connections[newest].closed_at is None
+        return StreamView(
+            state=_WORST_FIRST[worst],
+            age_s=max(ages, default=None),
+            connected_since=self._connections[newest].ready_at if open_now and newest is not None else None,
+            reconnects=max(len(self._connections) - 1, 0),
+            gaps=self._gaps + len(self.holes(at)),
+            resyncs=self._resyncs,
+            rejected=self._rejected,
+            channels=views,
+        )
+
+    def _connection(self, number: int, at: float) -> Connection:
+        if number not in self._connections:
+            self.opened(number, at)
+        return self._connections[number]
+
+    def _awaited(self, connection: int) -> int:
+        waiting = (c for c in self._channels.values() if c.connection == connection and not c.answered)
+        return sum(1 for channel in waiting if not channel.refused)
+
+    def _age_s(self, connection: Connection | None, at: float) -> float | None:
+        if connection is None or connection.block_time is None or self._offset_s is None:
+            return None
+        return max(self._offset_s + at - _seconds(connection.block_time), 0.0)
+
+    def _view(self, channel: Channel, at: float) -> ChannelView:
+        connection = self._connections.get(channel.connection)
+        age_s = self._age_s(connection, at)
+        state = self._state(channel, connection, age_s, at)
+        return ChannelView(channel.key, state, age_s, channel.messages, self._live_limit_s)
+
+    def _state(self, channel: Channel, connection: Connection | None, age_s: float | None, at: float) -> PictureState:
+        is_open = connection is not None and connection.closed_at is None
+        if not channel.answered or age_s is None or (channel.is_account and not channel.resynced):
+            return PictureState.SYNCING if is_open or age_s is None or age_s <= STALE_S else PictureState.OFFLINE
+        if channel.suspect or (connection is not None and is_open and self._has_lost(connection, at)):
+            return PictureState.SUSPECT
+        by_age = state_by_age(age_s, self._live_limit_s)
+        return PictureState.DELAYED if by_age is PictureState.LIVE and not is_open else by_age
+
+    def _has_lost(self, connection: Connection, at: float) -> bool:
+        return connection.sequence.has_holes and bool(connection.sequence.holes(at, self._awaited(connection.number)))
+
+    @property
+    def _live_limit_s(self) -> float:
+        return max(LIVE_S, 3 * (self.block_interval_s or 0.0))
+
+
+def _seconds(moment: datetime) -> float:
+    return (moment - EPOCH).total_seconds()

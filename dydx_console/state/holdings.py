@@ -1,0 +1,171 @@
+"""Positions and balances of the watched account's subaccounts.
+
+Stream rows of one subaccount are ordered by their versions; a REST or snapshot row by the block that it reflects.
+Where both speak of the same block, REST has all of it and the stream perhaps not yet, so REST stands.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from dydx_console.domain.enums import PositionStatus
+from dydx_console.domain.ids import PositionKey, StreamVersion
+from dydx_console.domain.position import Balance, ChildState, Position
+
+__all__ = ["Holdings"]
+
+_Version = tuple[int, int, int, int]
+_Seen = tuple[_Version, int | None]
+_NEVER: _Version = (0, -1, 0, 0)
+_INHERITED = ("position_id", "max_size", "exit_price", "opened_at", "opened_at_height")
+
+
+@dataclass(slots=True)
+class Child:
+    """One subaccount's rows, and how new each is: `seen` keeps the rows that have ended too."""
+
+    positions: dict[str, Position] = field(default_factory=dict)
+    balances: dict[str, Balance] = field(default_factory=dict)
+    seen: dict[str, _Seen] = field(default_factory=dict)
+    floor: _Version = _NEVER
+    floor_height: int | None = None
+    read_height: int | None = None
+
+
+class Holdings:
+    """What every subaccount of the account holds now."""
+
+    def __init__(self) -> None:
+        self._children: dict[int, Child] = {}
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """Open positions by subaccount and market."""
+        found = (position for child in self._children.values() for position in child.positions.values())
+        return tuple(sorted(found, key=lambda position: (position.subaccount, position.market)))
+
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        """Balances by subaccount and asset."""
+        found = (balance for child in self._children.values() for balance in child.balances.values())
+        return tuple(sorted(found, key=lambda balance: (balance.subaccount, balance.asset)))
+
+    @property
+    def subaccounts(self) -> tuple[int, ...]:
+        """Numbers of the subaccounts that the venue has named."""
+        return tuple(sorted(self._children))
+
+    def position(self, key: PositionKey) -> Position | None:
+        """Return one open position."""
+        child = self._children.get(key.subaccount)
+        return None if child is None else child.positions.get(key.market)
+
+    def take_update(
+        self, positions: Iterable[Position], balances: Iterable[Balance], version: StreamVersion, height: int | None
+    ) -> tuple[tuple[Position, ...], bool]:
+        """Merge rows of one stream message.
+
+        Returns the position rows that were newer than what is held, and whether anything changed.
+        """
+        taken: list[Position] = []
+        changed = False
+        for index, position in enumerate(positions):
+            child = self._child(position.subaccount)
+            if _is_newer(child, f"p:{position.market}", (*version, index), height):
+                changed |= _put_position(child, position)
+                taken.append(position)
+        for index, balance in enumerate(balances):
+            child = self._child(balance.subaccount)
+            if _is_newer(child, f"b:{balance.asset}", (*version, index), height):
+                changed |= child.balances.get(balance.asset) != balance
+                child.balances[balance.asset] = balance
+        return tuple(taken), changed
+
+    def take_snapshot(
+        self, children: Iterable[ChildState], covered: set[int], version: StreamVersion
+    ) -> tuple[ChildState, ...]:
+        """Replace the covered subaccounts by a snapshot; rows that the stream sent after it stay.
+
+        Returns the subaccounts that were taken from it.
+        """
+        taken: list[ChildState] = []
+        given = {state.subaccount: state for state in children}
+        for number in covered | set(given):
+            state = given.get(number, ChildState(number, (), (), None))
+            child = self._child(number)
+            mark = (*version, 0)
+            if mark < child.floor:
+                continue
+            child.floor = mark
+            if state.height is None or child.read_height is None or child.read_height <= state.height:
+                child.floor_height = state.height
+                _replace_rows(child, state, partial(_is_after, mark))
+                taken.append(state)
+        return tuple(taken)
+
+    def take_read(self, state: ChildState) -> bool:
+        """Replace one subaccount by a REST answer, except rows of later blocks; returns whether it was taken."""
+        child = self._child(state.subaccount)
+        height = state.height
+        if height is not None and child.read_height is not None and height < child.read_height:
+            return False
+        if height is not None and child.floor_height is not None and height < child.floor_height:
+            return False
+        child.read_height = height
+        _replace_rows(child, state, lambda seen: height is not None and seen[1] is not None and seen[1] > height)
+        return True
+
+    def _child(self, number: int) -> Child:
+        return self._children.setdefault(number, Child())
+
+
+def _is_after(mark: _Version, seen: _Seen) -> bool:
+    return seen[0] > mark
+
+
+def _is_newer(child: Child, name: str, version: _Version, height: int | None) -> bool:
+    held, _ = child.seen.get(name, (_NEVER, None))
+    if version < held or version < child.floor:
+        return False
+    if height is not None and child.floor_height is not None and height < child.floor_height:
+        return False
+    if height is not None and child.read_height is not None and height <= child.read_height:
+        return False
+    child.seen[name] = (version, height)
+    return True
+
+
+def _put_position(child: Child, position: Position) -> bool:
+    held = child.positions.get(position.market)
+    if position.status != PositionStatus.OPEN or not position.net_size:
+        return child.positions.pop(position.market, None) is not None
+    if held is not None and _same_life(held, position):
+        known = {n: getattr(held, n) for n in _INHERITED if getattr(position, n) is None}
+        position = replace(position, **known)
+    child.positions[position.market] = position
+    return position != held
+
+
+def _same_life(held: Position, position: Position) -> bool:
+    """Return whether two rows of a market are one position, not the one before and after a close or flip."""
+    if (held.net_size > 0) != (position.net_size > 0):
+        return False
+    if held.position_id is not None and position.position_id is not None:
+        return held.position_id == position.position_id
+    if held.opened_at_height is not None and position.opened_at_height is not None:
+        return held.opened_at_height == position.opened_at_height
+    return held.sum_open is None or position.sum_open is None or position.sum_open >= held.sum_open
+
+
+def _replace_rows(child: Child, state: ChildState, keeps: Callable[[_Seen], bool]) -> None:
+    kept = {name for name, seen in child.seen.items() if keeps(seen)}
+    given = {f"p:{position.market}" for position in state.positions}
+    for market in [m for m in child.positions if f"p:{m}" not in kept and f"p:{m}" not in given]:
+        del child.positions[market]
+    for position in state.positions:
+        if f"p:{position.market}" not in kept:
+            _put_position(child, position)
+    balances = {balance.asset: balance for balance in state.balances if f"b:{balance.asset}" not in kept}
+    for asset in [a for a in child.balances if f"b:{a}" not in kept and a not in balances]:
+        del child.balances[asset]
+    child.balances.update(balances)

@@ -1,0 +1,133 @@
+"""A frozen picture of the state, safe to read from any thread."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+
+from dydx_console.domain.fill import Fill
+from dydx_console.domain.flows import Transfer
+from dydx_console.domain.ids import PositionKey
+from dydx_console.domain.market import Market
+from dydx_console.domain.numbers import MATH, ZERO
+from dydx_console.domain.order import Order
+from dydx_console.domain.position import Balance, Position
+from dydx_console.state.accounting import Ledger
+from dydx_console.state.console import ConsoleState, Watched
+from dydx_console.state.freshness import StreamView
+from dydx_console.state.margin import AccountMargin, PositionMargin
+from dydx_console.state.pnl import (
+    MarketPnl,
+    PnlTotals,
+    cost_of,
+    market_pnl,
+    pnl_totals,
+    unrealized_fraction,
+    unrealized_pnl,
+)
+
+__all__ = ["NEWEST_FILLS", "PositionView", "Snapshot", "snapshot_of"]
+
+NEWEST_FILLS = 500
+"""Fills that a snapshot carries; longer histories are read by page."""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """A position with its cost, its books and its margin. `cost_basis` is FILLS or VENUE."""
+
+    position: Position
+    average_cost: Decimal | None
+    cost_basis: str
+    oracle_price: Decimal | None
+    unrealized_pnl: Decimal | None
+    unrealized_fraction: Decimal | None
+    funding: Decimal | None
+    ledger: Ledger
+    margin: PositionMargin | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The picture at `at` (monotonic seconds). `revision` grows with every snapshot of a run.
+
+    `exists` is False for an account that the venue has never seen, None before it answered. `fills` are the newest,
+    newest first; `fills_known` counts all.
+    """
+
+    revision: int
+    at: float
+    watched: Watched | None
+    exists: bool | None
+    height: int | None
+    block_time: datetime | None
+    venue_time: datetime | None
+    stream: StreamView
+    margin: AccountMargin | None
+    balances: tuple[Balance, ...]
+    positions: tuple[PositionView, ...]
+    orders: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+    fills_known: int
+    transfers: tuple[Transfer, ...]
+    pnl: PnlTotals
+    markets: Mapping[str, Market]
+
+
+def snapshot_of(state: ConsoleState, at: float, revision: int, *, fills: int = NEWEST_FILLS) -> Snapshot:
+    """Return the picture of `state` at a moment, with the newest `fills` fills."""
+    with localcontext(MATH):
+        return _snapshot_of(state, at, revision, fills)
+
+
+def _snapshot_of(state: ConsoleState, at: float, revision: int, fills: int) -> Snapshot:
+    margin = state.margin()
+    return Snapshot(
+        revision=revision,
+        at=at,
+        watched=state.watched,
+        exists=state.exists,
+        height=state.height,
+        block_time=state.block_time,
+        venue_time=state.freshness.venue_time(at),
+        stream=state.freshness.view(at),
+        margin=margin,
+        balances=state.holdings.balances,
+        positions=tuple(_position_view(state, position, margin) for position in state.holdings.positions),
+        orders=tuple(state.orders),
+        fills=state.fills.newest(fills),
+        fills_known=len(state.fills),
+        transfers=tuple(sorted(state.transfers.values(), key=lambda t: (t.created_at, t.type), reverse=True)),
+        pnl=pnl_totals(_market_pnl(state, key) for key in state.ledger_keys()),
+        markets=dict(state.markets.all),
+    )
+
+
+def _position_view(state: ConsoleState, position: Position, margin: AccountMargin | None) -> PositionView:
+    key = PositionKey(position.subaccount, position.market)
+    ledger = state.ledger(key)
+    cost = cost_of(position, ledger)
+    market = state.markets.get(position.market)
+    own = None if margin is None else margin.positions.get(key)
+    leverage = None if own is None else own.selected_leverage
+    return PositionView(
+        position=position,
+        average_cost=cost.average_cost,
+        cost_basis=cost.source,
+        oracle_price=None if market is None else market.oracle_price,
+        unrealized_pnl=unrealized_pnl(position, cost.average_cost, market),
+        unrealized_fraction=unrealized_fraction(position, cost.average_cost, market, leverage),
+        funding=state.funding.total(key),
+        ledger=ledger,
+        margin=own,
+    )
+
+
+def _market_pnl(state: ConsoleState, key: PositionKey) -> MarketPnl:
+    ledger = state.ledger(key)
+    position = state.holdings.position(key)
+    unrealized: Decimal | None = ZERO
+    if position is not None:
+        cost = cost_of(position, ledger)
+        unrealized = unrealized_pnl(position, cost.average_cost, state.markets.get(key.market))
+    return market_pnl(key, ledger if state.fills.is_known else None, unrealized, state.funding.total(key))

@@ -1,0 +1,1 @@
+"""The outside world: Indexer and, later, validator nodes."""

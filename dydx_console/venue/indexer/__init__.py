@@ -1,0 +1,1 @@
+"""The dYdX Indexer: wire forms, sans-IO protocol, sockets and REST."""

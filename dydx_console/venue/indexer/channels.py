@@ -1,0 +1,60 @@
+"""The seven channels, their identifiers, and the requests that join and leave them."""
+
+from dydx_console.domain.events import ChannelKey
+
+__all__ = [
+    "ACCOUNT_CHANNELS",
+    "BLOCK_HEIGHT",
+    "CANDLES",
+    "MARKETS",
+    "ORDERBOOK",
+    "PARENT_SUBACCOUNTS",
+    "SUBACCOUNTS",
+    "TRADES",
+    "UNNAMED",
+    "account_of",
+    "key_of",
+    "parent_key",
+    "request",
+]
+
+SUBACCOUNTS = "v4_subaccounts"
+PARENT_SUBACCOUNTS = "v4_parent_subaccounts"
+MARKETS = "v4_markets"
+ORDERBOOK = "v4_orderbook"
+TRADES = "v4_trades"
+CANDLES = "v4_candles"
+BLOCK_HEIGHT = "v4_block_height"
+
+ACCOUNT_CHANNELS = frozenset({SUBACCOUNTS, PARENT_SUBACCOUNTS})
+UNNAMED = frozenset({MARKETS, BLOCK_HEIGHT})
+"""Channels that take no id: the Indexer keys their updates to the channel's own name, and an explicit other id never
+gets one (dydxprotocol/v4-chain indexer/services/socks/src/lib/subscription.ts)."""
+
+
+def key_of(channel: str, identifier: str | None) -> ChannelKey:
+    """Return the identity of a subscription; whatever id an unnamed channel's message carries is dropped."""
+    return ChannelKey(channel, "" if channel in UNNAMED else (identifier or ""))
+
+
+def parent_key(address: str, parent: int) -> ChannelKey:
+    """Return the identity of a parent subaccount's subscription."""
+    return ChannelKey(PARENT_SUBACCOUNTS, f"{address}/{parent}")
+
+
+def account_of(key: ChannelKey) -> tuple[str, int] | None:
+    """Return address and number of an account channel's id, or None where the id has not that form."""
+    address, _, number = key.id.partition("/")
+    if key.channel not in ACCOUNT_CHANNELS or not address or not number.isdecimal():
+        return None
+    return address, int(number)
+
+
+def request(kind: str, key: ChannelKey, *, batched: bool = False) -> dict[str, str | bool]:
+    """Return the JSON object of a `subscribe` or `unsubscribe` request."""
+    message: dict[str, str | bool] = {"type": kind, "channel": key.channel}
+    if key.id:
+        message["id"] = key.id
+    if batched:
+        message["batched"] = True
+    return message
