@@ -164,8 +164,8 @@ class ConsoleState:
         return tuple(sorted(held | set(self.fills.keys()) | self.funding.keys()))
 
     def margin(self) -> AccountMargin | None:
-        """Return the account's margin figures, None while no account is known."""
-        if self.watched is None or not self.holdings.subaccounts:
+        """Return the account's margin figures, None until the venue has answered for it."""
+        if self.watched is None or self.exists is None:
             return None
         return account_margin(
             self.holdings.subaccounts,
