@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dydx_console.cli.exits import Exit, fail
+from dydx_console.cli.live import ScreenOptions, show
+from dydx_console.cli.watching import open_log
+from dydx_console.config.settings import Settings
+from dydx_console.engine.compose import replay_engine
 from dydx_console.engine.replay import ReplaySource, watched_in
 from dydx_console.ports.network import NetworkView
 from dydx_console.recording.lines import BadLineError, Entry, read_entries
 from dydx_console.state.console import ConsoleState
 from dydx_console.state.snapshot import Snapshot, snapshot_of
 
-__all__ = ["REPLAY_NETWORK", "Loaded", "final_snapshot", "load_recording", "print_final_document"]
+__all__ = ["REPLAY_NETWORK", "Loaded", "final_snapshot", "load_recording", "play", "print_final_document"]
 
 REPLAY_NETWORK = NetworkView(
     name="replay",
@@ -78,3 +82,14 @@ def print_final_document(loaded: Loaded) -> Exit:
         return Exit.OK
     sys.stderr.write(f"dydx-console: {loaded.problem}; what was whole before it is shown\n")
     return Exit.UNEXPECTED
+
+
+def play(loaded: Loaded, speed: float, settings: Settings, options: ScreenOptions) -> int:
+    """Play a recording on the screen; returns the exit code."""
+    log_path = open_log(settings)
+    engine = replay_engine(loaded.entries, loaded.problem, speed, REPLAY_NETWORK)
+    code = show(engine, settings, options, log_path)
+    if loaded.problem is not None:
+        sys.stderr.write(f"dydx-console: {loaded.problem}; what was whole before it was shown\n")
+        return code or Exit.UNEXPECTED
+    return code

@@ -6,6 +6,7 @@ its `StreamVersion`; REST reads carry when they were asked and answered, and the
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment, Reward, Transfer
@@ -53,8 +54,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelKey:
+class ChannelKey(NamedTuple):
     """A subscription's identity: the channel, and its id ("" for the channels that have none)."""
 
     channel: str
@@ -278,6 +278,8 @@ class FillsRead:
     fills: tuple[Fill, ...]
     in_chain_order: bool
     at: float
+    total: int | None = None
+    """How many fills there are in all, where the answer counts them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,8 +179,9 @@ class Freshness:
 
     def counted(self, key: ChannelKey | None) -> None:
         """Count a message of a channel."""
-        if key is not None and key in self._channels:
-            self._channels[key].messages += 1
+        channel = None if key is None else self._channels.get(key)
+        if channel is not None:
+            channel.messages += 1
 
     def rejected(self, key: ChannelKey | None) -> None:
         """Note a message that could not be read: what its channel shows may miss it."""

@@ -1,7 +1,7 @@
 """A frozen picture of the state, safe to read from any thread."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 
@@ -13,7 +13,7 @@ from dydx_console.domain.numbers import MATH, ZERO
 from dydx_console.domain.order import Order
 from dydx_console.domain.position import Balance, Position
 from dydx_console.state.accounting import Ledger
-from dydx_console.state.console import ConsoleState, Watched
+from dydx_console.state.console import ConsoleState, Section, Watched
 from dydx_console.state.freshness import StreamView
 from dydx_console.state.margin import AccountMargin, PositionMargin
 from dydx_console.state.pnl import (
@@ -26,7 +26,7 @@ from dydx_console.state.pnl import (
     unrealized_pnl,
 )
 
-__all__ = ["NEWEST_FILLS", "PositionView", "Snapshot", "snapshot_of"]
+__all__ = ["NEWEST_FILLS", "PositionView", "Snapshot", "next_snapshot", "snapshot_of"]
 
 NEWEST_FILLS = 500
 """Fills that a snapshot carries; longer histories are read by page."""
@@ -74,15 +74,38 @@ class Snapshot:
     markets: Mapping[str, Market]
 
 
+_VALUED = frozenset({Section.ACCOUNT, Section.MARKETS, Section.FILLS, Section.FUNDING})
+_ALL = frozenset(Section)
+
+
 def snapshot_of(state: ConsoleState, at: float, revision: int, *, fills: int = NEWEST_FILLS) -> Snapshot:
     """Return the picture of `state` at a moment, with the newest `fills` fills."""
-    with localcontext(MATH):
-        return _snapshot_of(state, at, revision, fills)
+    return next_snapshot(state, None, at, _ALL, revision=revision, fills=fills)
 
 
-def _snapshot_of(state: ConsoleState, at: float, revision: int, fills: int) -> Snapshot:
-    margin = state.margin()
-    return Snapshot(
+def next_snapshot(
+    state: ConsoleState,
+    previous: Snapshot | None,
+    at: float,
+    changed: Set[Section],
+    *,
+    revision: int,
+    fills: int = NEWEST_FILLS,
+) -> Snapshot:
+    """Return the picture of `state` at a moment, sharing with `previous` whatever the changed sections leave alone."""
+    changed = _ALL if previous is None else changed
+    parts: dict[str, object] = {}
+    if changed & _VALUED:
+        with localcontext(MATH):
+            parts.update(_valued(state))
+    if changed & {Section.ORDERS, Section.FILLS}:
+        parts["orders"] = tuple(state.orders)
+    if Section.FILLS in changed:
+        parts.update(fills=state.fills.newest(fills), fills_known=len(state.fills))
+    if Section.TRANSFERS in changed:
+        newest_first = sorted(state.transfers.values(), key=lambda t: (t.created_at, t.type), reverse=True)
+        parts["transfers"] = tuple(newest_first)
+    parts.update(
         revision=revision,
         at=at,
         watched=state.watched,
@@ -91,16 +114,22 @@ def _snapshot_of(state: ConsoleState, at: float, revision: int, fills: int) -> S
         block_time=state.block_time,
         venue_time=state.freshness.venue_time(at),
         stream=state.freshness.view(at),
-        margin=margin,
-        balances=state.holdings.balances,
-        positions=tuple(_position_view(state, position, margin) for position in state.holdings.positions),
-        orders=tuple(state.orders),
-        fills=state.fills.newest(fills),
-        fills_known=len(state.fills),
-        transfers=tuple(sorted(state.transfers.values(), key=lambda t: (t.created_at, t.type), reverse=True)),
-        pnl=pnl_totals(_market_pnl(state, key) for key in state.ledger_keys()),
-        markets=dict(state.markets.all),
     )
+    if previous is None:
+        return Snapshot(**parts)  # type: ignore[arg-type]
+    return replace(previous, **parts)  # type: ignore[arg-type]
+
+
+def _valued(state: ConsoleState) -> dict[str, object]:
+    """Return the parts that rest on positions, fills, funding and prices."""
+    margin = state.margin()
+    return {
+        "margin": margin,
+        "balances": state.holdings.balances,
+        "positions": tuple(_position_view(state, position, margin) for position in state.holdings.positions),
+        "pnl": pnl_totals(_market_pnl(state, key) for key in state.ledger_keys()),
+        "markets": dict(state.markets.all),
+    }
 
 
 def _position_view(state: ConsoleState, position: Position, margin: AccountMargin | None) -> PositionView:

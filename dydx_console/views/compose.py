@@ -272,5 +272,3 @@ def _stream(snapshot: Snapshot) -> doc.StreamSection:
         rate_limits=(),
         breakers=(),
     )
-
-

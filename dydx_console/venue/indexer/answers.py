@@ -61,6 +61,7 @@ class _ListOf(msgspec.Struct):
     fills: tuple[msgspec.Raw, ...] = ()
     transfers: tuple[msgspec.Raw, ...] = ()
     funding: tuple[msgspec.Raw, ...] = msgspec.field(name="fundingPayments", default=())
+    total: int | None = msgspec.field(name="totalResults", default=None)
 
 
 class _Subaccount(msgspec.Struct):
@@ -189,8 +190,9 @@ def _one_order(answer: Answer, _match: "re.Match[str]", _query: _Query) -> tuple
 
 def _fills(answer: Answer, _match: "re.Match[str]", query: _Query) -> tuple[Fact, ...]:
     number = _number(query, "subaccountNumber")
-    good, bad = _each(answer, _list_of.decode(answer.body).fills, _fill, lambda row: rows.fill_of(row, number))
-    return (FillsRead(_address(query), good, "page" in query, answer.at), *bad)
+    body = _list_of.decode(answer.body)
+    good, bad = _each(answer, body.fills, _fill, lambda row: rows.fill_of(row, number))
+    return (FillsRead(_address(query), good, "page" in query, answer.at, total=body.total), *bad)
 
 
 def _transfers(answer: Answer, _match: "re.Match[str]", query: _Query) -> tuple[Fact, ...]:

@@ -1,0 +1,51 @@
+"""Puts engines together: the only place that knows every room."""
+
+import random
+
+from dydx_console.engine.plan import LivePlan
+from dydx_console.engine.player import RecordingClock, RecordingPlayer
+from dydx_console.engine.publish import Publisher
+from dydx_console.engine.replay import watched_in
+from dydx_console.engine.runtime import Engine, Source
+from dydx_console.engine.tap import RecordingTap
+from dydx_console.ports.clock import SystemClock
+from dydx_console.ports.mailbox import Mailbox
+from dydx_console.ports.network import NetworkView
+from dydx_console.recording.lines import Entry
+from dydx_console.state.console import ConsoleState, Watched
+
+__all__ = ["live_engine", "replay_engine"]
+
+MEGABYTE = 1_000_000
+
+
+def live_engine(plan: LivePlan, network: NetworkView) -> Engine:
+    """Return an engine that follows a network's Indexer; it is not started yet.
+
+    Raises OSError where the recording of the plan cannot be begun; an existing file is never overwritten.
+    """
+    clock, mailbox = SystemClock(), Mailbox()
+    watched = None if plan.address is None else Watched(plan.address, plan.parent)
+    publisher = Publisher(ConsoleState(watched), mailbox, clock)
+    tap: RecordingTap | None = None
+
+    async def build() -> Source:
+        from dydx_console.engine.live import LiveSource
+
+        return LiveSource(plan, publisher, clock=clock, rng=random.Random(), tap=tap)  # noqa: S311 - spreads delays
+
+    engine = Engine(publisher, build, mailbox=mailbox, network=network, clock=clock)
+    if plan.record_to is not None:
+        tap = RecordingTap(plan.record_to, plan.record_megabytes * MEGABYTE, engine.reconnect)
+    return engine
+
+
+def replay_engine(entries: tuple[Entry, ...], problem: str | None, speed: float, network: NetworkView) -> Engine:
+    """Return an engine that plays a recording; at speed 0 all of it at once, and without notices of its fills."""
+    clock, mailbox = RecordingClock(entries, speed), Mailbox()
+    publisher = Publisher(ConsoleState(watched_in(entries)), mailbox, clock, tells=speed > 0)
+
+    async def build() -> Source:
+        return RecordingPlayer(entries, publisher, clock=clock, mailbox=mailbox, problem=problem)
+
+    return Engine(publisher, build, mailbox=mailbox, network=network, clock=clock)

@@ -1,0 +1,93 @@
+"""From state to mailbox: at most forty snapshots a second, and only when something changed."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from dydx_console.domain.events import Event
+from dydx_console.engine.notices import fill_notice
+from dydx_console.ports.clock import Clock
+from dydx_console.ports.mailbox import Mailbox
+from dydx_console.state.console import ConsoleState, Problem, Section
+from dydx_console.state.snapshot import Snapshot, next_snapshot
+
+__all__ = ["Publisher"]
+
+INTERVAL_S = 1 / 40
+QUIET_S = 1.0
+"""Without any change a snapshot is published this often, so that states follow the clock."""
+
+log = logging.getLogger(__name__)
+
+
+class Publisher:
+    """The engine's single writer: applies events and publishes what they changed.
+
+    Args:
+        state: what is known; only this object changes it.
+        mailbox: where snapshots and notices go.
+        clock: stamps snapshots.
+        tells: whether fills become notices; a replay at full speed keeps silent.
+    """
+
+    def __init__(self, state: ConsoleState, mailbox: Mailbox, clock: Clock, *, tells: bool = True) -> None:
+        self.state = state
+        self.applied = 0
+        """Events applied so far."""
+        self._mailbox = mailbox
+        self._clock = clock
+        self._tells = tells
+        self._changed: set[Section] = set()
+        self._revision = 0
+        self._latest: Snapshot | None = None
+        self._wake: Callable[[], None] = _nobody
+
+    def take(self, event: Event) -> None:
+        """Apply one event."""
+        changes = self.state.apply(event)
+        self.applied += 1
+        for problem in changes.problems:
+            self._log_problem(problem)
+        if self._tells:
+            for fill in changes.new_fills:
+                self._mailbox.notify(fill_notice(fill, self._clock.utc()))
+        if changes.sections:
+            self._changed |= changes.sections
+            self._wake()
+
+    def publish(self) -> None:
+        """Publish the picture as it is now."""
+        self._revision += 1
+        changed, self._changed = self._changed, set()
+        now = self._clock.monotonic()
+        self._latest = next_snapshot(self.state, self._latest, now, changed, revision=self._revision)
+        self._mailbox.publish(self._latest, changed)
+
+    async def run(self) -> None:
+        """Publish changes until cancelled."""
+        woken = asyncio.Event()
+        self._wake = woken.set
+        try:
+            while True:
+                self.publish()
+                await asyncio.sleep(INTERVAL_S)
+                await _either(woken, QUIET_S)
+                woken.clear()
+        finally:
+            self._wake = _nobody
+
+    @staticmethod
+    def _log_problem(problem: Problem) -> None:
+        log.warning("%s: %s %s", problem.source, problem.text, problem.sample)
+
+
+async def _either(woken: asyncio.Event, longest_s: float) -> None:
+    """Wait until woken, or for as long as nothing happens."""
+    try:
+        await asyncio.wait_for(woken.wait(), longest_s)
+    except TimeoutError:
+        return
+
+
+def _nobody() -> None:
+    return
