@@ -128,9 +128,10 @@ def record(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def sim(context: typer.Context) -> None:
     """Run the embedded exchange alone: a local venue to test a client against."""
-    from dydx_console.sim.__main__ import main
+    from dydx_console.sim.__main__ import parse
+    from dydx_console.sim.shell.process import run as run_sim
 
-    raise typer.Exit(main(context.args))
+    raise typer.Exit(run_sim(parse(context.args)))
 
 
 @app.command()

@@ -118,12 +118,16 @@ class Unsubscribed:
 
 @dataclass(frozen=True, slots=True)
 class VenueRefusal:
-    """The Indexer answered with an error message."""
+    """The Indexer answered with an error message.
+
+    `message_id` is a refused subscription's own number, or repeats the number of another message.
+    """
 
     connection: int
     key: ChannelKey | None
     text: str
     at: float
+    message_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,14 +276,18 @@ class OrdersRead:
 
 @dataclass(frozen=True, slots=True)
 class FillsRead:
-    """Fills as REST gave them. `in_chain_order` is true for answers to `page=`, which are sorted by event."""
+    """Fills as REST gave them.
+
+    `in_chain_order` is true for answers to `page=`, which are sorted by event; `offset` is then the place of the first
+    among all fills that the question covers, and `total` how many these are.
+    """
 
     address: str | None
     fills: tuple[Fill, ...]
     in_chain_order: bool
     at: float
+    offset: int | None = None
     total: int | None = None
-    """How many fills there are in all, where the answer counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,12 +301,13 @@ class TransfersRead:
 
 @dataclass(frozen=True, slots=True)
 class FundingRead:
-    """Funding payments as REST gave them, newest first."""
+    """Funding payments as REST gave them, newest first; `subaccount` where those of one were asked for."""
 
     address: str | None
     payments: tuple[FundingPayment, ...]
     asked_at: float
     at: float
+    subaccount: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

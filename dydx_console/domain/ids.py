@@ -1,5 +1,6 @@
 """Names of things: addresses, subaccounts, channels, versions of stream rows."""
 
+import re
 from typing import NamedTuple
 
 from bech32 import CHARSET, bech32_decode, convertbits
@@ -15,6 +16,7 @@ __all__ = [
     "parent_of",
     "parse_address",
     "short_address",
+    "subaccount_number",
 ]
 
 ADDRESS_PREFIX = "dydx"
@@ -24,6 +26,7 @@ CHILDREN_PER_PARENT = 1000
 
 _ADDRESS_BYTES = 20
 _ADDRESS_LENGTH = 43
+_SUBACCOUNT = re.compile(r"[0-9]{1,9}")
 
 
 class AddressError(ValueError):
@@ -76,6 +79,11 @@ def parse_address(text: str) -> str:
 def short_address(address: str) -> str:
     """Return the first and last characters of an address, for places without room."""
     return address if len(address) <= 18 else f"{address[:9]}…{address[-6:]}"
+
+
+def subaccount_number(text: str) -> int | None:
+    """Return the subaccount number that a text of decimal digits holds, None where it holds none."""
+    return int(text) if _SUBACCOUNT.fullmatch(text) is not None else None
 
 
 def parent_of(subaccount: int) -> int:

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 
 __all__ = ["MATH", "ZERO", "NumberError", "decimal_of", "divide", "height_of", "time_of"]
 
@@ -11,6 +12,8 @@ ZERO = Decimal(0)
 MATH = Context(prec=60)
 """Products and sums of venue figures are exact in 60 digits; only divisions round."""
 
+# Prices, sizes and times repeat from message to message, and reading one costs more than the rest of a book update;
+# the functions below remember answers, which cannot change.
 _DECIMAL = re.compile(r"[+-]?(?:\d{1,60}(?:\.\d{0,60})?|\.\d{1,60})(?:[eE][+-]?\d{1,2})?")
 _HEIGHT = re.compile(r"\d{1,18}")
 _LARGEST = Decimal("1e40")
@@ -20,6 +23,7 @@ class NumberError(ValueError):
     """A text that should hold a number, height or time and does not."""
 
 
+@lru_cache(maxsize=16_384)
 def decimal_of(text: str) -> Decimal:
     """Return the exact value of a decimal text.
 
@@ -29,7 +33,7 @@ def decimal_of(text: str) -> Decimal:
     if not text.isascii() or _DECIMAL.fullmatch(text) is None:
         raise NumberError(f"not a decimal number: {text[:40]!r}")
     value = Decimal(text)
-    if abs(value) >= _LARGEST:
+    if value.copy_abs() >= _LARGEST:
         raise NumberError(f"number out of range: {text[:40]!r}")
     return value
 
@@ -41,6 +45,7 @@ def height_of(text: str) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=1_024)
 def time_of(text: str) -> datetime:
     """Return the UTC time of an ISO-8601 text with a zone. Raises NumberError for anything else."""
     try:
@@ -49,7 +54,10 @@ def time_of(text: str) -> datetime:
         raise NumberError(f"not an ISO-8601 time: {text[:40]!r}") from None
     if value.tzinfo is None:
         raise NumberError(f"time without a zone: {text[:40]!r}")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise NumberError(f"time out of range: {text[:40]!r}") from None
 
 
 def divide(numerator: Decimal, denominator: Decimal) -> Decimal | None:

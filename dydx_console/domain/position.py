@@ -47,10 +47,12 @@ class Balance:
 class ChildState:
     """A whole subaccount as REST or a snapshot gives it: what is not in it does not exist.
 
-    `height` is the block of the subaccount's last change, None where the venue did not say.
+    `height` is the block of the subaccount's last change, `read_at_height` the one up to which the answer knows
+    funding; None where the venue did not say.
     """
 
     subaccount: int
     positions: tuple[Position, ...]
     balances: tuple[Balance, ...]
     height: int | None
+    read_at_height: int | None = None

@@ -1,21 +1,33 @@
 """A recording as a source of events, through the same protocol that reads the live stream."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlsplit
+from dataclasses import dataclass
 
-from dydx_console.domain.events import ConnectionClosed, ConnectionOpened, Event, Resynced
+from dydx_console.domain.events import (
+    AccountRead,
+    ConnectionClosed,
+    ConnectionOpened,
+    Event,
+    Fact,
+    FillsRead,
+    OrdersRead,
+    Resynced,
+    Subscribed,
+)
 from dydx_console.domain.ids import parent_of
 from dydx_console.recording.lines import Entry
 from dydx_console.state.console import Watched
 from dydx_console.venue.indexer.answers import Answer, facts_of_answer
-from dydx_console.venue.indexer.channels import ACCOUNT_CHANNELS, account_of
+from dydx_console.venue.indexer.channels import account_of
 from dydx_console.venue.indexer.protocol import IndexerProtocol
 
 __all__ = ["ReplaySource", "watched_in"]
 
-REREAD = frozenset({"addresses", "orders", "fills"})
+REREAD = frozenset({AccountRead, OrdersRead, FillsRead})
 """What must have been read again after an account's subscription before its channel is in step."""
+
+STAMP_S = 0.001
+"""How exact the moments of a recording are."""
 
 
 def watched_in(entries: Iterable[Entry]) -> Watched | None:
@@ -31,11 +43,32 @@ def watched_in(entries: Iterable[Entry]) -> Watched | None:
 
 @dataclass(slots=True)
 class Socket:
-    """One recorded connection: its protocol, and what has been read again since its account was answered."""
+    """One recorded connection: its protocol, and whether its opening has been recorded."""
 
     protocol: IndexerProtocol
-    is_subscribed: bool = False
-    reread: set[str] = field(default_factory=set)
+    is_opened: bool
+
+
+class Reread:
+    """What has been read again since an account was answered on a connection."""
+
+    def __init__(self, connection: int, address: str, answered_at: float) -> None:
+        self.connection = connection
+        self.answered_at = answered_at
+        self._address = address
+        self._missing = set(REREAD)
+
+    def note(self, facts: Iterable[Fact], asked_at: float) -> bool:
+        """Note an answer's facts; returns whether all has been read again with it, and begins anew then."""
+        if asked_at + STAMP_S < self.answered_at:
+            return False
+        for fact in facts:
+            if isinstance(fact, (AccountRead, OrdersRead, FillsRead)) and fact.address == self._address:
+                self._missing.discard(type(fact))
+        if self._missing:
+            return False
+        self._missing = set(REREAD)
+        return True
 
 
 class ReplaySource:
@@ -43,7 +76,8 @@ class ReplaySource:
 
     def __init__(self) -> None:
         self._sockets: dict[str, Socket] = {}
-        self._newest: Socket | None = None
+        self._opened = 0
+        self._rereads: list[Reread] = []
 
     def events(self, entry: Entry) -> Iterator[Event]:
         """Yield what one entry tells."""
@@ -53,46 +87,38 @@ class ReplaySource:
             yield from self._socket_events(entry, entry.c)
 
     def _socket_events(self, entry: Entry, name: str) -> Iterator[Event]:
-        if entry.ev == "open" or name not in self._sockets:
-            self._newest = Socket(IndexerProtocol(len(self._sockets) + 1))
-            self._sockets[name if name not in self._sockets else f"{name}#{len(self._sockets)}"] = self._newest
-            self._sockets[name] = self._newest
-            yield ConnectionOpened(self._newest.protocol.connection, entry.t)
-        socket = self._sockets[name]
-        if entry.ev == "closed":
+        socket = self._sockets.get(name)
+        if socket is None or (entry.ev == "open" and socket.is_opened):
+            self._opened += 1
+            socket = self._sockets[name] = Socket(IndexerProtocol(self._opened), False)
+            yield ConnectionOpened(self._opened, entry.t)
+        if entry.ev == "open":
+            socket.is_opened = True
+        elif entry.ev == "closed":
             yield ConnectionClosed(socket.protocol.connection, entry.code, entry.reason or "", entry.t)
         elif entry.text is not None and entry.ev == ">":
             request = socket.protocol.sent(entry.text, entry.t)
             if request is not None:
                 yield request
         elif entry.text is not None and entry.ev == "<":
-            yield from self._received(socket, entry.text, entry.t)
+            yield self._received(socket.protocol, entry.text, entry.t)
 
-    @staticmethod
-    def _received(socket: Socket, text: str, at: float) -> Iterator[Event]:
-        frame = socket.protocol.receive(text, at)
-        if frame.key is not None and frame.key.channel in ACCOUNT_CHANNELS and not socket.is_subscribed:
-            socket.is_subscribed = True
-            socket.reread.clear()
-        yield frame
+    def _received(self, protocol: IndexerProtocol, text: str, at: float) -> Event:
+        frame = protocol.receive(text, at)
+        for fact in frame.facts:
+            account = account_of(fact.key) if isinstance(fact, Subscribed) else None
+            if account is not None:
+                self._rereads.append(Reread(protocol.connection, account[0], at))
+        return frame
 
     def _http(self, entry: Entry) -> Iterator[Event]:
         if entry.url is None or entry.status is None or entry.body is None or (entry.method or "GET") != "GET":
             return
-        socket = self._newest
-        connection = 0 if socket is None else socket.protocol.connection
         asked_at = entry.t - (entry.ms or 0.0) / 1000
-        yield from facts_of_answer(Answer(entry.url, entry.status, entry.body, asked_at, entry.t, connection))
-        if socket is not None and socket.is_subscribed and entry.status in (200, 404):
-            yield from self._note_read(socket, entry.url, entry.t)
-
-    @staticmethod
-    def _note_read(socket: Socket, url: str, at: float) -> Iterator[Event]:
-        split = urlsplit(url)
-        parts = split.path.split("/v4/", 1)[-1].split("/")
-        is_account = parts[0] == "addresses" or "address" in parse_qs(split.query)
-        if not is_account or parts[0] not in REREAD or socket.reread >= REREAD:
-            return
-        socket.reread.add(parts[0])
-        if socket.reread >= REREAD:
-            yield Resynced(socket.protocol.connection, at)
+        answered = (held.connection for held in self._rereads if held.answered_at <= asked_at + STAMP_S)
+        connection = max(answered, default=0)
+        facts = facts_of_answer(Answer(entry.url, entry.status, entry.body, asked_at, entry.t, connection))
+        yield from facts
+        for held in self._rereads[-1:]:
+            if held.note(facts, asked_at):
+                yield Resynced(held.connection, entry.t)

@@ -18,6 +18,8 @@ __all__ = ["BookView", "Books", "uncrossed"]
 _Side = dict[Decimal, tuple[Decimal, StreamVersion]]
 _NEVER = StreamVersion(0, -1)
 _HALF = Decimal("0.5")
+MOST_LEVELS = 4000
+"""At this many levels of a side, removed ones among them, the older removed ones are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class BookView:
 
 @dataclass(slots=True)
 class Book:
-    """One market's levels; a removed level stays with size zero until its version is of no more use."""
+    """One market's levels; a removed level stays with size zero, so that a delayed message cannot bring it back."""
 
     bids: _Side = field(default_factory=dict)
     asks: _Side = field(default_factory=dict)
@@ -110,6 +112,15 @@ def _set_levels(side: _Side, levels: Iterable[Level], mark: StreamVersion) -> No
         held = side.get(price)
         if held is None or mark >= held[1]:
             side[price] = (size, mark)
+        if held is None and len(side) % MOST_LEVELS == 0:
+            _drop_removed(side)
+
+
+def _drop_removed(side: _Side) -> None:
+    """Forget the older half of the removed levels: no message is delayed by as many."""
+    removed = sorted((mark, price) for price, (size, mark) in side.items() if not size)
+    for _, price in removed[: len(removed) // 2]:
+        del side[price]
 
 
 def uncrossed(market: str, bids: _Side, asks: _Side, depth: int | None = None) -> BookView:

@@ -7,12 +7,11 @@ from enum import StrEnum
 from typing import Any
 
 from dydx_console.domain import events as ev
-from dydx_console.domain.enums import PositionStatus
 from dydx_console.domain.fill import Fill
-from dydx_console.domain.flows import Reward, Transfer
+from dydx_console.domain.flows import Reward
 from dydx_console.domain.ids import PositionKey, parent_of
 from dydx_console.domain.position import ChildState
-from dydx_console.state.accounting import Anchor, Ledger, ledger_of
+from dydx_console.state.accounting import Ledger, Ledgers
 from dydx_console.state.books import Books
 from dydx_console.state.fills import Fills
 from dydx_console.state.freshness import Freshness
@@ -22,6 +21,7 @@ from dydx_console.state.margin import AccountMargin, account_margin
 from dydx_console.state.markets import Markets
 from dydx_console.state.orders import Listing, Orders
 from dydx_console.state.tape import Candles, Tape
+from dydx_console.state.transfers import Transfers
 
 __all__ = ["Changes", "ConsoleState", "Problem", "Section", "Watched"]
 
@@ -95,14 +95,13 @@ class ConsoleState:
         self.candles = Candles()
         self.funding = Funding()
         self.freshness = Freshness()
-        self.transfers: dict[tuple[object, ...], Transfer] = {}
+        self.transfers = Transfers()
         self.rewards: dict[tuple[object, ...], Reward] = {}
         self.height: int | None = None
         self.block_time: datetime | None = None
         self.exists: bool | None = None
         self.refusals = 0
-        self._anchors: dict[PositionKey, Anchor] = {}
-        self._ledgers: dict[PositionKey, Ledger] = {}
+        self._ledgers = Ledgers(self.fills)
         self._apply: dict[type, Callable[[Any], Changes]] = {
             ev.ConnectionOpened: self._opened,
             ev.ConnectionReady: self._ready,
@@ -153,10 +152,7 @@ class ConsoleState:
 
     def ledger(self, key: PositionKey) -> Ledger:
         """Return the books of a subaccount and market."""
-        held = self._ledgers.get(key)
-        if held is None:
-            held = self._ledgers[key] = ledger_of(self.fills.of(key), self._anchors.get(key))
-        return held
+        return self._ledgers.of(key)
 
     def ledger_keys(self) -> tuple[PositionKey, ...]:
         """Return every subaccount and market with a position, a fill or funding, sorted."""
@@ -197,11 +193,11 @@ class ConsoleState:
         return Changes({Section.STREAM})
 
     def _subscribe_sent(self, event: ev.SubscribeSent) -> Changes:
-        self.freshness.subscribing(event.key, event.connection, is_account=_is_account(event.key))
+        self.freshness.subscribing(event.key, event.connection, event.at, is_account=_is_account(event.key))
         return Changes({Section.STREAM})
 
     def _subscribed(self, event: ev.Subscribed) -> Changes:
-        self.freshness.subscribed(event.key, event.version.connection, is_account=_is_account(event.key))
+        self.freshness.subscribed(event.key, event.version.connection, event.at, is_account=_is_account(event.key))
         return Changes({Section.STREAM})
 
     def _unsubscribed(self, event: ev.Unsubscribed) -> Changes:
@@ -210,7 +206,9 @@ class ConsoleState:
 
     def _refused(self, event: ev.VenueRefusal) -> Changes:
         self.refusals += 1
-        self.freshness.refused(event.key)
+        if event.message_id is not None:
+            self.freshness.excused(event.connection, event.message_id, event.at)
+        self.freshness.refused(event.key, event.connection)
         where = f"{event.key.channel} {event.key.id}".strip() if event.key else f"connection {event.connection}"
         return Changes({Section.STREAM}, problems=(Problem(event.at, where, event.text),))
 
@@ -222,7 +220,7 @@ class ConsoleState:
         return Changes({Section.STREAM}, problems=(Problem(event.at, event.path, event.text),))
 
     def _resynced(self, event: ev.Resynced) -> Changes:
-        self.freshness.resynced(event.connection)
+        self.freshness.resynced(event.connection, event.at)
         return Changes({Section.STREAM})
 
     def _account_snapshot(self, event: ev.AccountSnapshot) -> Changes:
@@ -232,7 +230,7 @@ class ConsoleState:
         self.exists = event.exists or bool(self.exists)
         covered = set(self.holdings.subaccounts) if event.parent is not None else {event.subaccount or 0}
         taken = self.holdings.take_snapshot(event.children, covered, event.version)
-        self._anchor(taken)
+        self._anchor(taken, event.block_height)
         ids = frozenset(patch.id for patch in event.orders)
         listing = Listing(event.version, event.parent, event.subaccount, ids, event.block_height, self.block_time)
         self.orders.take_listing(listing, event.orders)
@@ -242,61 +240,42 @@ class ConsoleState:
         if not self._is_ours(event.address, event.subaccount):
             return Changes()
         changes = Changes()
-        taken, changed = self.holdings.take_update(event.positions, event.balances, event.version, event.block_height)
-        if taken or changed:
+        rows, changed = self.holdings.take_update(event.positions, event.balances, event.version, event.block_height)
+        if rows or changed:
             self.exists = True
-            self.funding.take_rows(taken, event.version)
+            self.funding.take_rows(rows, event.version)
             changes.sections.add(Section.ACCOUNT)
         if self.orders.take_rows(event.orders, event.version):
             changes.sections.add(Section.ORDERS)
         if event.fills:
-            changes.new_fills = self._book_fills(event.fills, in_chain_order=False)
+            changes.new_fills = self._book_fills(event.fills, None)
             changes.sections |= {Section.FILLS, Section.ORDERS, Section.ACCOUNT}
         if event.transfers:
-            self._note_transfers(event.transfers)
+            self.transfers.take(event.transfers)
             changes.sections.add(Section.TRANSFERS)
         if event.reward is not None:
             self.rewards[(event.reward.height, event.reward.amount)] = event.reward
         return changes
 
-    def _book_fills(self, fills: tuple[Fill, ...], *, in_chain_order: bool) -> tuple[Fill, ...]:
-        new, touched = self.fills.take(fills, in_chain_order=in_chain_order)
+    def _book_fills(self, fills: tuple[Fill, ...], offset: int | None) -> tuple[Fill, ...]:
+        new, touched = self.fills.take(fills, offset=offset)
         for fill in new:
             if fill.order_id is not None:
                 self.orders.take_execution(fill.order_id, fill.size, fill.price)
-        for key in touched:
-            self._ledgers.pop(key, None)
+        self._ledgers.forget(touched)
         return new
 
-    def _note_transfers(self, transfers: tuple[Transfer, ...]) -> None:
-        for transfer in transfers:
-            name = (transfer.transaction_hash, transfer.type, transfer.size, transfer.height, transfer.sender,
-                    transfer.sender_subaccount, transfer.recipient_subaccount)  # fmt: skip
-            held = self.transfers.get(name)
-            if held is None or held.id is None:
-                self.transfers[name] = transfer
-
-    def _anchor(self, children: tuple[ChildState, ...]) -> None:
+    def _anchor(self, children: tuple[ChildState, ...], height: int | None) -> None:
         for child in children:
-            self.funding.rebase(child.subaccount, child.positions)
-            stated = {
-                PositionKey(child.subaccount, p.market): Anchor(p.net_size, p.entry_price, child.height)
-                for p in child.positions
-                if p.status == PositionStatus.OPEN
-            }
-            known = {key for key in (*self._anchors, *self.fills.keys()) if key.subaccount == child.subaccount}
-            for key in known - set(stated):
-                self._anchors.pop(key, None)
-            self._anchors.update(stated)
-            for key in known | set(stated):
-                self._ledgers.pop(key, None)
+            self.funding.rebase(child)
+            self._ledgers.anchor(child, height)
 
     def _account_read(self, event: ev.AccountRead) -> Changes:
         number = event.parent if event.parent is not None else event.subaccount
         if not self._is_ours(event.address, number):
             return Changes()
         self.exists = event.exists or bool(self.exists)
-        self._anchor(tuple(child for child in event.children if self.holdings.take_read(child)))
+        self._anchor(tuple(child for child in event.children if self.holdings.take_read(child)), self.height)
         return Changes({Section.ACCOUNT})
 
     def _orders_read(self, event: ev.OrdersRead) -> Changes:
@@ -311,19 +290,21 @@ class ConsoleState:
             return Changes()
         ours = tuple(fill for fill in event.fills if self._is_ours(None, fill.subaccount))
         self.fills.is_known = True
-        self._book_fills(ours, in_chain_order=event.in_chain_order)
+        offset = (event.offset or 0) if event.in_chain_order else None
+        self._book_fills(ours, offset)
         return Changes({Section.FILLS, Section.ORDERS, Section.ACCOUNT})
 
     def _transfers_read(self, event: ev.TransfersRead) -> Changes:
         if not self._is_ours(event.address, None):
             return Changes()
-        self._note_transfers(event.transfers)
+        self.transfers.take(event.transfers)
         return Changes({Section.TRANSFERS})
 
     def _funding_read(self, event: ev.FundingRead) -> Changes:
         if not self._is_ours(event.address, None):
             return Changes()
-        self.funding.take_payments(payment for payment in event.payments if self._is_ours(None, payment.subaccount))
+        ours = [payment for payment in event.payments if self._is_ours(None, payment.subaccount)]
+        self.funding.take_payments(ours, event.subaccount)
         return Changes({Section.FUNDING, Section.ACCOUNT})
 
     def _markets_update(self, event: ev.MarketsUpdate) -> Changes:

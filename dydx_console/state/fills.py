@@ -1,15 +1,40 @@
-"""Fills by id, in chain order."""
+"""Fills by id, in chain order.
+
+Fills of one block are told apart by their event ids (stream), by their places in an answer to `page=`, or, where
+neither is known, by the position that each of them says it met (`domain.fill.chained`). The order is a function of the
+fills that are known, not of their arrival.
+"""
 
 from bisect import insort
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 
-from dydx_console.domain.fill import Fill, merge_fill
+from dydx_console.domain.fill import Fill, chained, merge_fill
 from dydx_console.domain.ids import PositionKey
 
 __all__ = ["Fills"]
 
 _NO_EVENT = "~"
-"""Sorts after every event id: a fill without one stands last in its block until a row tells."""
+"""Sorts after every event id."""
+_NO_PLACE = 1 << 62
+
+
+@dataclass(slots=True)
+class Block:
+    """The fills of one position in one block, in order; `is_told` while event ids or places alone give it."""
+
+    fills: list[Fill] = field(default_factory=list)
+    is_told: bool = True
+
+
+@dataclass(slots=True)
+class Chain:
+    """The blocks of one position, ascending."""
+
+    heights: list[int] = field(default_factory=list)
+    blocks: dict[int, Block] = field(default_factory=dict)
+    count: int = 0
 
 
 class Fills:
@@ -17,10 +42,10 @@ class Fills:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Fill] = {}
-        self._rank: dict[str, tuple[int, str, int]] = {}
-        self._order: list[tuple[int, str, int, str]] = []
-        self._by_key: dict[PositionKey, list[tuple[int, str, int, str]]] = {}
-        self._reads = 0
+        self._places: dict[str, int] = {}
+        self._chains: dict[PositionKey, Chain] = {}
+        self._heights: list[int] = []
+        self._keys_at: dict[int, list[PositionKey]] = {}
         self.is_known = False
         """Whether fills have been read by REST: without that, older ones may exist."""
 
@@ -28,7 +53,7 @@ class Fills:
         return len(self._by_id)
 
     def __iter__(self) -> Iterator[Fill]:
-        return (self._by_id[entry[3]] for entry in self._order)
+        return (fill for height in self._heights for fill in self._block(height))
 
     def get(self, fill_id: str) -> Fill | None:
         """Return one fill."""
@@ -36,47 +61,124 @@ class Fills:
 
     def newest(self, count: int) -> tuple[Fill, ...]:
         """Return the last `count` fills, newest first."""
-        return tuple(self._by_id[entry[3]] for entry in reversed(self._order[-count:])) if count else ()
+        every = (fill for height in reversed(self._heights) for fill in reversed(self._block(height)))
+        return tuple(islice(every, count))
 
     def keys(self) -> Iterable[PositionKey]:
         """Return every subaccount and market that has traded."""
-        return self._by_key.keys()
+        return self._chains.keys()
+
+    def count(self, key: PositionKey) -> int:
+        """Return how many fills of a subaccount and market are known."""
+        chain = self._chains.get(key)
+        return 0 if chain is None else chain.count
 
     def of(self, key: PositionKey) -> Iterator[Fill]:
         """Return the fills of one subaccount and market in chain order."""
-        return (self._by_id[entry[3]] for entry in self._by_key.get(key, ()))
+        chain = self._chains.get(key, Chain())
+        return (fill for height in chain.heights for fill in chain.blocks[height].fills)
 
-    def take(self, fills: Iterable[Fill], *, in_chain_order: bool) -> tuple[tuple[Fill, ...], set[PositionKey]]:
-        """Merge fills.
+    def last(self, key: PositionKey) -> Iterator[Fill]:
+        """Return the fills of one subaccount and market, the newest first."""
+        chain = self._chains.get(key, Chain())
+        return (fill for height in reversed(chain.heights) for fill in reversed(chain.blocks[height].fills))
 
-        Returns the ones that were not known, and the subaccounts and markets whose sequence changed. Fills of a block
-        stand by event id; where only a sorted REST answer tells their order, by their place in it.
+    def take(self, fills: Iterable[Fill], *, offset: int | None = None) -> tuple[tuple[Fill, ...], set[PositionKey]]:
+        """Merge fills; `offset` is the place of the first where they come from an answer to `page=`.
+
+        Returns the ones that were not known, and the subaccounts and markets whose sequence changed otherwise than by
+        fills added at its end.
         """
         new: list[Fill] = []
         touched: set[PositionKey] = set()
-        for fill in fills:
+        for index, fill in enumerate(fills):
             held = self._by_id.get(fill.id)
-            merged = fill if held is None else merge_fill(held, fill)
-            self._by_id[fill.id] = merged
-            self._reads += 1
-            place = self._reads if in_chain_order else 0
+            is_placed = offset is not None and self._places.get(fill.id) != offset + index
+            if offset is not None:
+                self._places[fill.id] = offset + index
             if held is None:
-                new.append(merged)
-            if self._place(merged, place):
-                touched.add(PositionKey(merged.subaccount, merged.market))
+                new.append(fill)
+                if not self._add(fill):
+                    touched.add(_key(fill))
+                continue
+            merged = merge_fill(held, fill)
+            if (is_placed or merged is not held) and self._replace(held, merged):
+                touched.add(_key(held))
         return tuple(new), touched
 
-    def _place(self, fill: Fill, place: int) -> bool:
-        old = self._rank.get(fill.id)
-        rank = (fill.height, fill.event_id or _NO_EVENT, place if fill.event_id is None else 0)
-        if old is not None and (old == rank or (fill.event_id is None and place == 0)):
-            return False
-        key = PositionKey(fill.subaccount, fill.market)
-        by_key = self._by_key.setdefault(key, [])
-        if old is not None:
-            self._order.remove((*old, fill.id))
-            by_key.remove((*old, fill.id))
-        self._rank[fill.id] = rank
-        insort(self._order, (*rank, fill.id))
-        insort(by_key, (*rank, fill.id))
-        return True
+    def _add(self, fill: Fill) -> bool:
+        """Add a fill; returns whether it stands at the end of its position's sequence and moved no other."""
+        key, height = _key(fill), fill.height
+        chain = self._chains.setdefault(key, Chain())
+        self._by_id[fill.id] = fill
+        chain.count += 1
+        block = chain.blocks.get(height)
+        if block is None:
+            block = chain.blocks[height] = Block()
+            insort(chain.heights, height)
+            self._note_block(key, height)
+        before = block.fills
+        block.fills = self._placed(block, fill)
+        return chain.heights[-1] == height and block.fills[:-1] == before
+
+    def _replace(self, held: Fill, merged: Fill) -> bool:
+        """Put a completed fill in the place of the held one; returns whether accounting may differ."""
+        self._by_id[held.id] = merged
+        block = self._chains[_key(held)].blocks[held.height]
+        before = block.fills
+        rest = [fill for fill in before if fill.id != held.id]
+        block.fills, block.is_told = self._sorted([*rest, merged])
+        return before != block.fills
+
+    def _placed(self, block: Block, fill: Fill) -> list[Fill]:
+        if block.is_told and block.fills and fill.event_id is not None:
+            last = block.fills[-1].event_id
+            if last is not None and last < fill.event_id:
+                return [*block.fills, fill]
+        fills, block.is_told = self._sorted([*block.fills, fill])
+        return fills
+
+    def _sorted(self, fills: list[Fill]) -> tuple[list[Fill], bool]:
+        ordered = sorted(fills, key=self._rank)
+        events = sum(fill.event_id is not None for fill in fills)
+        places = sum(fill.id in self._places for fill in fills)
+        if events == len(fills):
+            return ordered, True
+        if places == len(fills):
+            return sorted(fills, key=lambda fill: (self._places[fill.id], fill.id)), True
+        return chained(ordered, self._is_before), False
+
+    def _rank(self, fill: Fill) -> tuple[str, int, str]:
+        return fill.event_id or _NO_EVENT, self._places.get(fill.id, _NO_PLACE), fill.id
+
+    def _is_before(self, one: Fill, other: Fill) -> bool:
+        """Return whether event ids or places tell that `one` came before `other`."""
+        if one.event_id is not None and other.event_id is not None:
+            return one.event_id < other.event_id
+        if one.id in self._places and other.id in self._places:
+            return self._places[one.id] < self._places[other.id]
+        return False
+
+    def _note_block(self, key: PositionKey, height: int) -> None:
+        keys = self._keys_at.get(height)
+        if keys is None:
+            insort(self._heights, height)
+            keys = self._keys_at[height] = []
+        insort(keys, key)
+
+    def _block(self, height: int) -> list[Fill]:
+        """Return the account's fills of a block: every position's in its own order, these joined by what is told."""
+        keys = self._keys_at[height]
+        if len(keys) == 1:
+            return self._chains[keys[0]].blocks[height].fills
+        queues = [list(reversed(self._chains[key].blocks[height].fills)) for key in keys]
+        joined: list[Fill] = []
+        while queues:
+            first = min(queues, key=lambda queue: self._rank(queue[-1]))
+            joined.append(first.pop())
+            queues = [queue for queue in queues if queue]
+        return joined
+
+
+def _key(fill: Fill) -> PositionKey:
+    return PositionKey(fill.subaccount, fill.market)

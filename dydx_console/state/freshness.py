@@ -6,8 +6,8 @@ of the round trip, or, before that, from the newest block seen (which can only m
 propagation takes).
 """
 
-from collections import deque
-from dataclasses import dataclass, replace
+from bisect import insort
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -23,6 +23,8 @@ LIVE_S = 3.0
 DELAYED_S = 10.0
 STALE_S = 30.0
 BLOCKS_KEPT = 50
+ANSWER_PATIENCE_S = 30.0
+"""How long an unanswered subscription may explain a missing message number (the venue's own time limit is shorter)."""
 
 
 class PictureState(StrEnum):
@@ -123,8 +125,8 @@ class Channel:
     resynced: bool = False
     left: bool = False
     suspect: bool = False
-    refused: bool = False
     messages: int = 0
+    asked: list[float] = field(default_factory=list)
 
 
 class Freshness:
@@ -135,7 +137,7 @@ class Freshness:
         self._channels: dict[ChannelKey, Channel] = {}
         self._offset_s: float | None = None
         self._measured = False
-        self._block_times: deque[tuple[int, datetime]] = deque(maxlen=BLOCKS_KEPT)
+        self._block_times: list[tuple[int, datetime]] = []
         self._gaps = 0
         self._resyncs = 0
         self._rejected = 0
@@ -156,21 +158,29 @@ class Freshness:
         """Note a message's number; returns False for one that was taken before."""
         return self._connection(number, at).sequence.accept(message_id, at)
 
-    def subscribing(self, key: ChannelKey, connection: int, *, is_account: bool) -> None:
-        """Note that a channel was asked for."""
-        held = self._channels.get(key)
-        if held is None or held.connection <= connection:
-            messages = 0 if held is None else held.messages
-            self._channels[key] = Channel(key, connection, is_account, messages=messages)
+    def excused(self, number: int, message_id: int, at: float) -> None:
+        """Note an error message's number, which another message may have too."""
+        self._connection(number, at).sequence.excuse(message_id, at)
 
-    def subscribed(self, key: ChannelKey, connection: int, *, is_account: bool) -> None:
-        """Note a channel's first contents."""
+    def subscribing(self, key: ChannelKey, connection: int, at: float, *, is_account: bool) -> None:
+        """Note that a channel was asked for. Asking again for one that is held changes nothing until the answer."""
+        held = self._channels.get(key)
+        if held is not None and held.connection > connection:
+            return
+        if held is None or held.connection < connection or held.left:
+            messages = 0 if held is None else held.messages
+            held = self._channels[key] = Channel(key, connection, is_account, messages=messages)
+        held.asked.append(at)
+
+    def subscribed(self, key: ChannelKey, connection: int, at: float, *, is_account: bool) -> None:
+        """Note a channel's first contents; an account's have to be read again, whatever was read before them."""
         held = self._channels.get(key)
         if held is None or held.connection < connection:
-            self.subscribing(key, connection, is_account=is_account)
+            self.subscribing(key, connection, at, is_account=is_account)
         channel = self._channels[key]
         if channel.connection == connection:
-            channel.answered, channel.left, channel.suspect = True, False, False
+            del channel.asked[:1]
+            channel.answered, channel.resynced, channel.left, channel.suspect = True, False, False, False
 
     def unsubscribed(self, key: ChannelKey) -> None:
         """Note that a channel was left; it keeps the state that it had."""
@@ -189,20 +199,28 @@ class Freshness:
         if key is not None and key in self._channels:
             self._channels[key].suspect = True
 
-    def refused(self, key: ChannelKey | None) -> None:
-        """Note that the Indexer refused a subscription."""
-        if key is not None and key in self._channels:
-            self._channels[key].refused = True
+    def refused(self, key: ChannelKey | None, connection: int) -> None:
+        """Note that the Indexer refused a subscription; one that was held before goes on."""
+        channel = None if key is None else self._channels.get(key)
+        if channel is not None and channel.connection == connection:
+            del channel.asked[:1]
 
-    def resynced(self, connection: int) -> None:
-        """Note that the account was read again on this connection; its lost messages no longer matter."""
+    def resynced(self, connection: int, at: float) -> None:
+        """Note that the account was read again on this connection.
+
+        What was lost no longer matters to the account's channels; the others stay suspect until they are joined anew.
+        """
         self._resyncs += 1
         held = self._connections.get(connection)
-        if held is not None:
-            self._gaps += held.sequence.give_up()
+        lost = 0 if held is None else held.sequence.give_up(at, self._awaited(connection, at))
+        self._gaps += lost
         for channel in self._channels.values():
-            if channel.connection == connection and channel.is_account:
+            if channel.connection != connection:
+                continue
+            if channel.is_account:
                 channel.resynced, channel.suspect = True, False
+            elif lost and channel.answered:
+                channel.suspect = True
 
     def block(self, connection: int | None, height: int, block_time: datetime, at: float) -> None:
         """Note a block; `connection` is None where REST told of it."""
@@ -210,8 +228,9 @@ class Freshness:
             held = self._connection(connection, at)
             if held.block_time is None or block_time > held.block_time:
                 held.block_time = block_time
-        if not self._block_times or height > self._block_times[-1][0]:
-            self._block_times.append((height, block_time))
+        if (height, block_time) not in self._block_times:
+            insort(self._block_times, (height, block_time))
+            del self._block_times[:-BLOCKS_KEPT]
         if not self._measured:
             offset = _seconds(block_time) - at
             self._offset_s = offset if self._offset_s is None else max(self._offset_s, offset)
@@ -224,8 +243,8 @@ class Freshness:
     @property
     def block_interval_s(self) -> float | None:
         """Median time between blocks, None before two are known."""
-        known = list(self._block_times)
-        steps = [(late - early).total_seconds() / (high - low) for (low, early), (high, late) in pairwise(known)]
+        pairs = pairwise(self._block_times)
+        steps = [(late - early).total_seconds() / (high - low) for (low, early), (high, late) in pairs if high > low]
         return median(steps) if steps else None
 
     def venue_time(self, at: float) -> datetime | None:
@@ -237,7 +256,7 @@ class Freshness:
         found: list[Hole] = []
         for connection in self._connections.values():
             if connection.closed_at is None:
-                found.extend(connection.sequence.holes(at, self._awaited(connection.number)))
+                found.extend(connection.sequence.holes(at, self._awaited(connection.number, at)))
         return tuple(found)
 
     def channel(self, key: ChannelKey, at: float) -> ChannelView | None:
@@ -269,9 +288,9 @@ class Freshness:
             self.opened(number, at)
         return self._connections[number]
 
-    def _awaited(self, connection: int) -> int:
-        waiting = (c for c in self._channels.values() if c.connection == connection and not c.answered)
-        return sum(1 for channel in waiting if not channel.refused)
+    def _awaited(self, connection: int, at: float) -> list[float]:
+        own = (channel for channel in self._channels.values() if channel.connection == connection)
+        return [asked for channel in own for asked in channel.asked if at - asked < ANSWER_PATIENCE_S]
 
     def _age_s(self, connection: Connection | None, at: float) -> float | None:
         if connection is None or connection.block_time is None or self._offset_s is None:
@@ -294,7 +313,9 @@ class Freshness:
         return PictureState.DELAYED if by_age is PictureState.LIVE and not is_open else by_age
 
     def _has_lost(self, connection: Connection, at: float) -> bool:
-        return connection.sequence.has_holes and bool(connection.sequence.holes(at, self._awaited(connection.number)))
+        return connection.sequence.has_holes and bool(
+            connection.sequence.holes(at, self._awaited(connection.number, at))
+        )
 
     @property
     def _live_limit_s(self) -> float:

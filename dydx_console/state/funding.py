@@ -2,35 +2,89 @@
 
 A position row's `net_funding` by REST counts settled and unsettled funding, on the stream settled alone; the movement
 since a read is therefore counted from the row's figure at that read (dydxprotocol/v4-chain indexer/services/comlink/
-src/lib/helpers.ts, indexer/services/ender/src/helpers/kafka-helper.ts).
+src/lib/helpers.ts, indexer/services/ender/src/helpers/kafka-helper.ts). A payment of a later block than that read
+comes back in the stream's figures when it is settled, so where these have moved they stand for it.
 """
 
 from collections.abc import Iterable
-from decimal import Decimal
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal, localcontext
 
+from dydx_console.domain.enums import PositionStatus
 from dydx_console.domain.flows import FundingPayment
 from dydx_console.domain.ids import PositionKey, StreamVersion
-from dydx_console.domain.numbers import ZERO
-from dydx_console.domain.position import Position
+from dydx_console.domain.numbers import MATH, ZERO
+from dydx_console.domain.position import ChildState, Position
 
 __all__ = ["Funding"]
 
-_Row = tuple[PositionKey, str]
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The newest stream figure of a position row, and whether the row has ended."""
+
+    version: StreamVersion
+    place: int
+    figure: Decimal
+    has_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A position row's figure by REST: the block it knows funding up to, and when the row began."""
+
+    figure: Decimal = ZERO
+    height: int | None = None
+    opened: int | datetime | None = None
+
+
+@dataclass(slots=True)
+class Line:
+    """One subaccount and market. `carried` is what moved between the last payments read and the base."""
+
+    payments: dict[int, FundingPayment] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
+    base: Base = field(default_factory=Base)
+    carried: Decimal = ZERO
+    paid: Decimal = ZERO
+    paid_to_base: Decimal = ZERO
+
+    def add_up(self) -> None:
+        """Sum the payments anew."""
+        height = self.base.height
+        self.paid = sum((p.payment for p in self.payments.values()), start=ZERO)
+        told = (p.payment for p in self.payments.values() if height is None or p.height <= height)
+        self.paid_to_base = sum(told, start=ZERO)
+
+    def total(self) -> Decimal:
+        """Return payments and movement."""
+        if not self.rows:
+            return self.paid + self.carried
+        figures = sum((row.figure for row in self.rows.values()), start=ZERO)
+        return self.paid_to_base + self.carried + figures - self.base.figure
+
+    def moved_to(self, position: Position | None, base: Base) -> Decimal:
+        """Return what moved from the held base to a newer REST row, `position`, whose base is given."""
+        figures = [row.figure for row in self.rows.values() if row.has_ended or position is None]
+        if position is None:
+            return sum(figures, start=ZERO) - self.base.figure if figures else ZERO
+        is_same = bool(self.rows) or self.base.opened is None or self.base.opened == base.opened
+        return sum(figures, start=ZERO) + base.figure - (self.base.figure if is_same else ZERO)
 
 
 class Funding:
     """What funding has brought (positive) or cost, in USDC."""
 
     def __init__(self) -> None:
-        self._payments: dict[tuple[int, str, int], FundingPayment] = {}
-        self._base: dict[PositionKey, Decimal] = {}
-        self._streamed: dict[_Row, tuple[StreamVersion, int, Decimal]] = {}
+        self._lines: dict[PositionKey, Line] = {}
         self._known = False
 
     @property
     def payments(self) -> tuple[FundingPayment, ...]:
         """Known payments, newest first."""
-        return tuple(sorted(self._payments.values(), key=lambda p: (p.height, p.subaccount, p.market), reverse=True))
+        found = (payment for line in self._lines.values() for payment in line.payments.values())
+        return tuple(sorted(found, key=lambda p: (p.height, p.subaccount, p.market), reverse=True))
 
     @property
     def is_known(self) -> bool:
@@ -39,42 +93,54 @@ class Funding:
 
     def keys(self) -> set[PositionKey]:
         """Return every subaccount and market with funding."""
-        paid = {PositionKey(payment.subaccount, payment.market) for payment in self._payments.values()}
-        return paid | {key for key, _ in self._streamed}
+        return {key for key, line in self._lines.items() if line.payments or line.rows or line.carried}
 
-    def take_payments(self, payments: Iterable[FundingPayment]) -> None:
-        """Add payments read by REST."""
-        for payment in payments:
-            self._payments[(payment.subaccount, payment.market, payment.height)] = payment
+    def take_payments(self, payments: Iterable[FundingPayment], subaccount: int | None = None) -> None:
+        """Add payments read by REST, of one subaccount or of all; they count for what has moved until now."""
+        with localcontext(MATH):
+            for payment in payments:
+                key = PositionKey(payment.subaccount, payment.market)
+                self._lines.setdefault(key, Line()).payments[payment.height] = payment
+            for key, line in self._lines.items():
+                if subaccount is None or key.subaccount == subaccount:
+                    line.carried = ZERO
+                    line.add_up()
         self._known = True
 
-    def rebase(self, subaccount: int, positions: Iterable[Position]) -> None:
-        """Count the stream's movement of a subaccount from these rows, just read by REST."""
-        self._streamed = {row: entry for row, entry in self._streamed.items() if row[0].subaccount != subaccount}
-        self._base = {key: figure for key, figure in self._base.items() if key.subaccount != subaccount}
-        for position in positions:
-            self._base[PositionKey(subaccount, position.market)] = position.net_funding or ZERO
+    def rebase(self, child: ChildState) -> None:
+        """Count the stream's movement of a subaccount from its rows, just read by REST."""
+        given = {PositionKey(child.subaccount, position.market): position for position in child.positions}
+        held = {key for key in self._lines if key.subaccount == child.subaccount}
+        with localcontext(MATH):
+            for key in held | set(given):
+                self._rebase(self._lines.setdefault(key, Line()), given.get(key), child.read_at_height)
+
+    def _rebase(self, line: Line, position: Position | None, height: int | None) -> None:
+        base = Base(height=height)
+        if position is not None:
+            opened = position.opened_at_height if position.opened_at_height is not None else position.opened_at
+            base = Base(position.net_funding or ZERO, height, opened)
+        if self._known:
+            line.carried += line.moved_to(position, base)
+        line.rows, line.base = {}, base
+        line.add_up()
 
     def take_rows(self, positions: Iterable[Position], version: StreamVersion) -> None:
         """Note the settled funding of position rows; a row that ends keeps its last figure."""
-        for index, position in enumerate(positions):
+        for place, position in enumerate(positions):
             if position.net_funding is None:
                 continue
-            key = PositionKey(position.subaccount, position.market)
-            row = (key, position.position_id or "")
-            held = self._streamed.get(row)
-            if held is None or (version, index) >= held[:2]:
-                self._streamed[row] = (version, index, position.net_funding)
+            line = self._lines.setdefault(PositionKey(position.subaccount, position.market), Line())
+            name = position.position_id or ""
+            held = line.rows.get(name)
+            if held is None or (version, place) >= (held.version, held.place):
+                has_ended = position.status != PositionStatus.OPEN
+                line.rows[name] = Row(version, place, position.net_funding, has_ended)
 
     def total(self, key: PositionKey) -> Decimal | None:
         """Return the funding of a subaccount and market, None while its payments have not been read."""
         if not self._known:
             return None
-        paid = sum((p.payment for p in self._payments.values() if (p.subaccount, p.market) == tuple(key)), start=ZERO)
-        return paid + self._moved(key)
-
-    def _moved(self, key: PositionKey) -> Decimal:
-        rows = sorted((entry[:2], entry[2]) for (row_key, _), entry in self._streamed.items() if row_key == key)
-        if not rows:
-            return ZERO
-        return sum((figure for _, figure in rows), start=ZERO) - self._base.get(key, ZERO)
+        line = self._lines.get(key)
+        with localcontext(MATH):
+            return ZERO if line is None else line.total()

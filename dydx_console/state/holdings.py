@@ -17,6 +17,7 @@ __all__ = ["Holdings"]
 _Version = tuple[int, int, int, int]
 _Seen = tuple[_Version, int | None]
 _NEVER: _Version = (0, -1, 0, 0)
+_LAST: _Version = (1 << 62, 0, 0, 0)
 _INHERITED = ("position_id", "max_size", "exit_price", "opened_at", "opened_at_height")
 
 
@@ -65,26 +66,28 @@ class Holdings:
     ) -> tuple[tuple[Position, ...], bool]:
         """Merge rows of one stream message.
 
-        Returns the position rows that were newer than what is held, and whether anything changed.
+        Returns the position rows that no re-read has covered, ended ones first, and whether anything changed.
         """
-        taken: list[Position] = []
+        uncovered: list[Position] = []
         changed = False
-        for index, position in enumerate(positions):
-            child = self._child(position.subaccount)
-            if _is_newer(child, f"p:{position.market}", (*version, index), height):
+        for index, position in enumerate(sorted(positions, key=_is_open)):
+            child, mark = self._child(position.subaccount), (*version, index)
+            if _is_covered(child, mark, height):
+                continue
+            uncovered.append(position)
+            if _is_newer(child, f"p:{position.market}", mark, height):
                 changed |= _put_position(child, position)
-                taken.append(position)
         for index, balance in enumerate(balances):
-            child = self._child(balance.subaccount)
-            if _is_newer(child, f"b:{balance.asset}", (*version, index), height):
+            child, mark = self._child(balance.subaccount), (*version, index)
+            if not _is_covered(child, mark, height) and _is_newer(child, f"b:{balance.asset}", mark, height):
                 changed |= child.balances.get(balance.asset) != balance
                 child.balances[balance.asset] = balance
-        return tuple(taken), changed
+        return tuple(uncovered), changed
 
     def take_snapshot(
         self, children: Iterable[ChildState], covered: set[int], version: StreamVersion
     ) -> tuple[ChildState, ...]:
-        """Replace the covered subaccounts by a snapshot; rows that the stream sent after it stay.
+        """Replace the covered subaccounts by a snapshot; rows that the stream sent after it, or of later blocks, stay.
 
         Returns the subaccounts that were taken from it.
         """
@@ -99,7 +102,7 @@ class Holdings:
             child.floor = mark
             if state.height is None or child.read_height is None or child.read_height <= state.height:
                 child.floor_height = state.height
-                _replace_rows(child, state, partial(_is_after, mark))
+                _replace_rows(child, state, partial(_stands, mark, state.height))
                 taken.append(state)
         return tuple(taken)
 
@@ -112,24 +115,37 @@ class Holdings:
         if height is not None and child.floor_height is not None and height < child.floor_height:
             return False
         child.read_height = height
-        _replace_rows(child, state, lambda seen: height is not None and seen[1] is not None and seen[1] > height)
+        _replace_rows(child, state, partial(_stands, _LAST, height))
         return True
 
     def _child(self, number: int) -> Child:
         return self._children.setdefault(number, Child())
 
 
-def _is_after(mark: _Version, seen: _Seen) -> bool:
-    return seen[0] > mark
+def _is_open(position: Position) -> bool:
+    return position.status == PositionStatus.OPEN
+
+
+def _stands(mark: _Version, height: int | None, seen: _Seen) -> bool:
+    """Return whether a stream row stands against a re-read: sent after it, or of a block that it does not know."""
+    version, block = seen
+    return version > mark or (height is not None and block is not None and block > height)
+
+
+def _is_covered(child: Child, version: _Version, height: int | None) -> bool:
+    """Return whether a re-read of the subaccount already tells what a stream row of this block could tell."""
+    if version < child.floor:
+        return True
+    if height is None:
+        return False
+    if child.floor_height is not None and height < child.floor_height:
+        return True
+    return child.read_height is not None and height <= child.read_height
 
 
 def _is_newer(child: Child, name: str, version: _Version, height: int | None) -> bool:
     held, _ = child.seen.get(name, (_NEVER, None))
-    if version < held or version < child.floor:
-        return False
-    if height is not None and child.floor_height is not None and height < child.floor_height:
-        return False
-    if height is not None and child.read_height is not None and height <= child.read_height:
+    if version < held:
         return False
     child.seen[name] = (version, height)
     return True

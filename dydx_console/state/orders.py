@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from dydx_console.domain.enums import OrderFlags, OrderStatus, OrderType, RemovalReason
 from dydx_console.domain.ids import StreamVersion
-from dydx_console.domain.numbers import ZERO, divide
+from dydx_console.domain.numbers import MATH, ZERO, divide
 from dydx_console.domain.order import SNAPSHOT, Order, OrderPatch, good_til_passed
 
 __all__ = ["Orders"]
@@ -34,7 +34,6 @@ _RANK: dict[str | None, int] = {
 _UNKNOWN_RANK = 2
 _PLACEMENTS = frozenset({OrderStatus.OPEN, OrderStatus.BEST_EFFORT_OPENED, OrderStatus.UNTRIGGERED})
 _STATEFUL = frozenset({OrderFlags.CONDITIONAL, OrderFlags.LONG_TERM})
-_TWAP = frozenset({OrderFlags.TWAP, OrderFlags.TWAP_SUBORDER})
 
 _MERGED = tuple(f.name for f in fields(OrderPatch) if f.name not in ("id", "status", "removal_reason", "total_filled"))
 _LIFE = ("good_til_block", "good_til_time", "size", "price", "trigger_price", "time_in_force", "post_only")
@@ -101,6 +100,7 @@ class Orders:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
+        self._ids: list[str] = []
         self._executed: dict[str, tuple[Decimal, Decimal]] = {}
         self._listings: list[Listing] = []
 
@@ -108,7 +108,7 @@ class Orders:
         return len(self._records)
 
     def __iter__(self) -> Iterator[Order]:
-        return (record.order for record in self._records.values())
+        return (self._records[order_id].order for order_id in self._ids)
 
     def get(self, order_id: str) -> Order | None:
         """Return one merged order."""
@@ -134,7 +134,9 @@ class Orders:
         for patch in patches:
             record = self._record(patch, connection)
             held = None if record.rest is None else record.rest.patch
-            record.rest = RestView(patch if held is None else _newer_read(held, patch), connection)
+            row = _of_parent(patch) if patch.flags == OrderFlags.TWAP_SUBORDER else patch
+            known = connection if record.rest is None else max(connection, record.rest.connection)
+            record.rest = RestView(row if held is None else _newer_read(held, row), known)
             if self._settle(record):
                 changed.add(patch.id)
         return changed
@@ -142,13 +144,13 @@ class Orders:
     def take_execution(self, order_id: str, size: Decimal, price: Decimal) -> bool:
         """Count a new fill towards its order; returns whether a known order changed."""
         filled, value = self._executed.get(order_id, (ZERO, ZERO))
-        self._executed[order_id] = (filled + size, value + size * price)
+        self._executed[order_id] = (MATH.add(filled, size), MATH.fma(size, price, value))
         record = self._records.get(order_id)
         return record is not None and self._settle(record)
 
     def _take(self, patch: OrderPatch, version: StreamVersion, index: int) -> bool:
         record = self._record(patch, version.connection)
-        row = Row(version, index, patch)
+        row = Row(version, index, _of_parent(patch) if patch.flags == OrderFlags.TWAP_SUBORDER else patch)
         in_order = not record.rows or record.rows[-1][:2] < row[:2]
         if in_order:
             record.rows.append(row)
@@ -164,6 +166,7 @@ class Orders:
         if record is None:
             record = Record(patch.id, Order(id=patch.id, subaccount=patch.subaccount))
             self._records[patch.id] = record
+            insort(self._ids, patch.id)
             for listing in self._listings:
                 if connection < listing.version.connection:
                     self._note_absence(record, listing)
@@ -199,8 +202,10 @@ class Orders:
         source = None if reason is None else VENUE
         absence = record.absence
         if absence is not None and self._ended_unseen(record, merged, absence):
-            status, source = OrderStatus.CANCELED, SNAPSHOT
-            reason = RemovalReason.EXPIRED if good_til_passed(merged, absence.height, absence.time) else SNAPSHOT
+            status = OrderStatus.CANCELED
+            if reason is None:
+                source = SNAPSHOT
+                reason = RemovalReason.EXPIRED if good_til_passed(merged, absence.height, absence.time) else SNAPSHOT
         filled, value = self._executed.get(record.id, (ZERO, ZERO))
         average = divide(value, filled) if filled else None
         values = {name: getattr(merged, name) for name in _MERGED}
@@ -220,16 +225,36 @@ class Orders:
 
     @staticmethod
     def _ended_unseen(record: Record, merged: OrderPatch, absence: Absence) -> bool:
-        """Return whether a snapshot's silence ends the order: it was working, and nothing newer speaks of it."""
-        if merged.status not in _PLACEMENTS:
+        """Return whether a snapshot's silence ends the order: it could still live, and nothing newer speaks of it.
+
+        A stateful order whose removal was awaited would be listed as open had it stayed; a short-term one is listed
+        after its best-effort cancel only if it had filled, so for it silence tells nothing.
+        """
+        is_leaving = merged.status == OrderStatus.BEST_EFFORT_CANCELED and merged.flags in _STATEFUL
+        if merged.status not in _PLACEMENTS and not is_leaving:
             return False
         if record.rows and record.rows[-1].version.connection >= absence.version.connection:
             return False
         return record.rest is None or record.rest.connection < absence.version.connection
 
 
+def _of_parent(suborder: OrderPatch) -> OrderPatch:
+    """Return what a suborder's row, which carries its parent's id, tells of the parent."""
+    return OrderPatch(
+        id=suborder.id,
+        subaccount=suborder.subaccount,
+        client_id=suborder.client_id,
+        clob_pair_id=suborder.clob_pair_id,
+        market=suborder.market,
+        side=suborder.side,
+        flags=OrderFlags.TWAP,
+        total_filled=suborder.total_filled,
+        client_metadata=suborder.client_metadata,
+    )
+
+
 def _rank(patch: OrderPatch) -> int:
-    if patch.status == OrderStatus.FILLED and patch.flags in _TWAP:
+    if patch.status == OrderStatus.FILLED and patch.flags == OrderFlags.TWAP:
         return _RANK[OrderStatus.OPEN]
     return _RANK.get(patch.status, _UNKNOWN_RANK)
 
@@ -250,8 +275,6 @@ def _compare_life(held: OrderPatch, patch: OrderPatch) -> int:
 
 def _completed(held: OrderPatch, patch: OrderPatch) -> OrderPatch:
     """Return `held` with every field that `patch` carries, its status and reason left alone."""
-    if patch.flags == OrderFlags.TWAP_SUBORDER and held.flags != OrderFlags.TWAP_SUBORDER:
-        return replace(held, total_filled=_most(held.total_filled, patch.total_filled))
     given = {name: value for name in _MERGED if (value := getattr(patch, name)) is not None}
     if held.type == OrderType.TWAP and patch.type == OrderType.LIMIT:
         given.pop("type", None)
@@ -306,7 +329,9 @@ def _newer_read(held: OrderPatch, patch: OrderPatch) -> OrderPatch:
     if old is not None and new is not None and new < old:
         return held
     merged = _completed(held, patch)
-    if _rank(held) >= _RANK[OrderStatus.CANCELED] and _rank(patch) < _rank(held):
+    is_older = old is not None and new is None and _rank(patch) < _rank(held)
+    is_final = _rank(held) >= _RANK[OrderStatus.CANCELED] and _rank(patch) < _rank(held)
+    if is_older or is_final or patch.status is None:
         return merged
     return replace(merged, status=patch.status, removal_reason=patch.removal_reason)
 

@@ -2,17 +2,21 @@
 
 One counter serves a whole connection, and the number of a subscription is reserved when it is asked for but arrives
 with its answer, so numbers come out of order on a healthy socket (dydxprotocol/v4-chain
-indexer/services/socks/src/websocket/index.ts). Only a hole that stays open is a loss.
+indexer/services/socks/src/websocket/index.ts). Only a hole that stays open is a loss. Missing numbers are kept as
+spans, so a number far ahead costs no more than the next one.
 """
 
+from bisect import bisect_right, insort
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["HOLE_PATIENCE_S", "Hole", "Sequence"]
+__all__ = ["HOLE_PATIENCE_S", "MOST_HOLES", "Hole", "Sequence"]
 
 HOLE_PATIENCE_S = 5.0
 """How long a number may stay missing, beyond the answers that are awaited, before it counts as lost."""
 
-MOST_AHEAD = 20_000
+MOST_HOLES = 1000
+"""Lost numbers that are named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,54 +27,95 @@ class Hole:
     since: float
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Message numbers from `first` to `last`; `since` as in `Hole`."""
+
+    first: int
+    last: int
+    since: float
+
+
+def _first(span: Span) -> int:
+    return span.first
+
+
+def _take_out(spans: list[Span], number: int) -> bool:
+    """Remove a number from ascending, disjoint spans; returns whether it was in one."""
+    index = bisect_right(spans, number, key=_first) - 1
+    if index < 0 or spans[index].last < number:
+        return False
+    span = spans[index]
+    parts = (Span(span.first, number - 1, span.since), Span(number + 1, span.last, span.since))
+    spans[index : index + 1] = [part for part in parts if part.first <= part.last]
+    return True
+
+
 class Sequence:
-    """Tracks one connection's numbers; memory is bounded by the messages that arrived beyond the oldest hole."""
+    """Tracks one connection's numbers; memory is bounded by the holes, not by the messages."""
 
     def __init__(self) -> None:
         self._next = 0
-        self._ahead: set[int] = set()
-        self._holes: dict[int, float] = {}
-        self._given_up: set[int] = set()
+        self._missing: list[Span] = []
+        self._excused: list[Span] = []
+        """Numbers that are no longer missed and are still taken, once, should they come."""
 
     def accept(self, message_id: int, at: float) -> bool:
         """Note a message's number. Returns False where a message with it was taken before."""
-        if message_id in self._given_up:
-            self._given_up.discard(message_id)
+        if message_id >= self._next:
+            if message_id > self._next:
+                self._missing.append(Span(self._next, message_id - 1, at))
+            self._next = message_id + 1
             return True
-        if message_id < self._next or message_id in self._ahead:
-            return False
-        highest = max(self._ahead, default=self._next - 1) if message_id > self._next else self._next - 1
-        for missing in range(max(highest + 1, self._next), message_id):
-            if len(self._holes) < MOST_AHEAD:
-                self._holes[missing] = at
-        self._holes.pop(message_id, None)
-        self._ahead.add(message_id)
-        self._advance()
-        return True
+        return _take_out(self._missing, message_id) or _take_out(self._excused, message_id)
 
-    def _advance(self) -> None:
-        while self._next in self._ahead:
-            self._ahead.discard(self._next)
-            self._next += 1
+    def excuse(self, message_id: int, at: float) -> None:
+        """Note an error message's number: a refused subscription's own, or one that another message has too."""
+        if message_id >= self._next:
+            self.accept(message_id, at)
+            insort(self._excused, Span(message_id, message_id, at), key=_first)
+        elif _take_out(self._missing, message_id):
+            insort(self._excused, Span(message_id, message_id, at), key=_first)
 
-    def holes(self, at: float, awaited: int = 0) -> tuple[Hole, ...]:
-        """Return the numbers that count as lost at `at`, while `awaited` answers may still fill the oldest holes."""
-        old = sorted(number for number, since in self._holes.items() if at - since >= HOLE_PATIENCE_S)
-        return tuple(Hole(number, self._holes[number]) for number in old[awaited:])
+    def holes(self, at: float, awaited: Iterable[float] = ()) -> tuple[Hole, ...]:
+        """Return the numbers that count as lost at `at`, the oldest first, at most `MOST_HOLES`.
+
+        `awaited` are the moments at which subscriptions were asked for whose answers are still out: each excuses one
+        hole that was first seen after it.
+        """
+        found: list[Hole] = []
+        for span in self._lost(at, awaited):
+            last = min(span.last, span.first + MOST_HOLES - len(found) - 1)
+            found.extend(Hole(number, span.since) for number in range(span.first, last + 1))
+        return tuple(found)
+
+    def _lost(self, at: float, awaited: Iterable[float]) -> list[Span]:
+        asks = sorted(awaited)
+        used = 0
+        lost: list[Span] = []
+        for span in self._missing:
+            first = span.first
+            while used < len(asks) and asks[used] <= span.since and first <= span.last:
+                used, first = used + 1, first + 1
+            if first <= span.last and at - span.since >= HOLE_PATIENCE_S:
+                lost.append(Span(first, span.last, span.since))
+        return lost
 
     @property
     def has_holes(self) -> bool:
         """Whether any number is missing, however recent."""
-        return bool(self._holes)
+        return bool(self._missing)
 
-    def give_up(self) -> int:
-        """Close every hole, because what was lost has been read again; returns how many there were.
+    def give_up(self, at: float, awaited: Iterable[float] = ()) -> int:
+        """Close the holes that count as lost, because what was lost has been read again; returns how many.
 
         A message that fills one later is still taken.
         """
-        count = len(self._holes)
-        self._given_up.update(self._holes)
-        self._ahead.update(self._holes)
-        self._holes.clear()
-        self._advance()
-        return count
+        lost = self._lost(at, awaited)
+        for span in lost:
+            index = bisect_right(self._missing, span.first, key=_first) - 1
+            held = self._missing[index]
+            rest = [Span(held.first, span.first - 1, held.since)] if held.first < span.first else []
+            self._missing[index : index + 1] = rest
+            insort(self._excused, span, key=_first)
+        return sum(span.last - span.first + 1 for span in lost)

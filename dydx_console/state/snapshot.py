@@ -103,8 +103,7 @@ def next_snapshot(
     if Section.FILLS in changed:
         parts.update(fills=state.fills.newest(fills), fills_known=len(state.fills))
     if Section.TRANSFERS in changed:
-        newest_first = sorted(state.transfers.values(), key=lambda t: (t.created_at, t.type), reverse=True)
-        parts["transfers"] = tuple(newest_first)
+        parts["transfers"] = state.transfers.newest
     parts.update(
         revision=revision,
         at=at,

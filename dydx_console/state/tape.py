@@ -53,8 +53,9 @@ class Candles:
             known = held.get(candle.started_at)
             if known is None or mark >= known[0]:
                 held[candle.started_at] = (mark, candle)
-        for started_at in sorted(held)[: max(len(held) - MOST_CANDLES, 0)]:
-            del held[started_at]
+        if len(held) > MOST_CANDLES:
+            for started_at in sorted(held)[:-MOST_CANDLES]:
+                del held[started_at]
 
     def of(self, market: str, resolution: str) -> tuple[Candle, ...]:
         """Return the candles of a market and resolution, oldest first."""

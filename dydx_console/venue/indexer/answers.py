@@ -28,6 +28,7 @@ from dydx_console.domain.events import (
     TradesRead,
     TransfersRead,
 )
+from dydx_console.domain.ids import subaccount_number
 from dydx_console.domain.numbers import NumberError, height_of, time_of
 from dydx_console.domain.text import clean
 from dydx_console.venue.indexer import rows, wire
@@ -45,7 +46,7 @@ class Answer:
     """One HTTP exchange with the Indexer.
 
     `path` with its query; `asked_at` and `at` in monotonic seconds; `connection` is the newest WebSocket connection
-    (0 before the first) when it was asked.
+    whose account had been answered when it was asked (0 before the first).
     """
 
     path: str
@@ -61,6 +62,7 @@ class _ListOf(msgspec.Struct):
     fills: tuple[msgspec.Raw, ...] = ()
     transfers: tuple[msgspec.Raw, ...] = ()
     funding: tuple[msgspec.Raw, ...] = msgspec.field(name="fundingPayments", default=())
+    offset: int | None = None
     total: int | None = msgspec.field(name="totalResults", default=None)
 
 
@@ -97,16 +99,19 @@ def facts_of_answer(answer: Answer) -> tuple[Fact, ...]:
     A row of a list that cannot be read is left out and counted, the others are taken: absence from a list proves
     nothing. An answer that replaces what is held is taken whole or not at all.
     """
-    split = urlsplit(answer.path)
+    try:
+        split = urlsplit(answer.path)
+    except ValueError:
+        return ()
     for pattern, reader in _ROUTES:
         match = pattern.fullmatch(split.path)
         if match is None:
             continue
-        if answer.status != 200 and not (answer.status == 404 and reader is _account):
+        if answer.status != 200 and not (answer.status == 404 and reader in _EMPTY_AT_404):
             return (ReadFailed(clean(split.path), answer.status, error_text(answer.status, answer.body), answer.at),)
         try:
             return reader(answer, match, parse_qs(split.query))
-        except (msgspec.DecodeError, UnicodeDecodeError, NumberError) as error:
+        except (*wire.UNREADABLE, NumberError) as error:
             return (_rejected(answer, str(error), answer.body),)
     return ()
 
@@ -115,7 +120,7 @@ def error_text(status: int, body: str | bytes) -> str:
     """Return the Indexer's own words for a refusal, or the status where its body is not the Indexer's."""
     try:
         parsed = _error.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except wire.UNREADABLE:
         return f"HTTP {status}"
     words = "; ".join(entry.msg for entry in parsed.errors if entry.msg) or parsed.error or ""
     return clean(f"HTTP {status}: {words}" if words else f"HTTP {status}", SAMPLE_LENGTH)
@@ -144,14 +149,13 @@ def _each(
     for raw in raws:
         try:
             good.append(convert(decoder.decode(raw)))
-        except (msgspec.DecodeError, UnicodeDecodeError, NumberError) as error:
+        except (*wire.UNREADABLE, NumberError) as error:
             bad.append(_rejected(answer, str(error), bytes(raw)))
     return tuple(good), tuple(bad)
 
 
 def _number(query: _Query, name: str) -> int | None:
-    value = query.get(name, [""])[0]
-    return int(value) if value.isdecimal() else None
+    return subaccount_number(query.get(name, [""])[0])
 
 
 def _address(query: _Query) -> str | None:
@@ -192,17 +196,19 @@ def _fills(answer: Answer, _match: "re.Match[str]", query: _Query) -> tuple[Fact
     number = _number(query, "subaccountNumber")
     body = _list_of.decode(answer.body)
     good, bad = _each(answer, body.fills, _fill, lambda row: rows.fill_of(row, number))
-    return (FillsRead(_address(query), good, "page" in query, answer.at, total=body.total), *bad)
+    return (FillsRead(_address(query), good, "page" in query, answer.at, body.offset, body.total), *bad)
 
 
 def _transfers(answer: Answer, _match: "re.Match[str]", query: _Query) -> tuple[Fact, ...]:
-    good, bad = _each(answer, _list_of.decode(answer.body).transfers, _transfer, rows.transfer_of)
+    listed = () if answer.status == 404 else _list_of.decode(answer.body).transfers
+    good, bad = _each(answer, listed, _transfer, rows.transfer_of)
     return (TransfersRead(_address(query), good, answer.at), *bad)
 
 
 def _funding_payments(answer: Answer, _match: "re.Match[str]", query: _Query) -> tuple[Fact, ...]:
     good, bad = _each(answer, _list_of.decode(answer.body).funding, _funding, rows.funding_of)
-    return (FundingRead(_address(query), good, answer.asked_at, answer.at), *bad)
+    number = _number(query, "subaccountNumber")
+    return (FundingRead(_address(query), good, answer.asked_at, answer.at, number), *bad)
 
 
 def _perpetual_markets(answer: Answer, _match: "re.Match[str]", _query: _Query) -> tuple[Fact, ...]:
@@ -257,3 +263,5 @@ _ROUTES: tuple[tuple["re.Pattern[str]", _Reader], ...] = tuple(
         (r"/time", _time_answer),
     )
 )
+_EMPTY_AT_404: tuple[_Reader, ...] = (_account, _transfers)
+"""Paths that answer 404 for an account that was never funded; the others answer it with empty lists."""

@@ -1,6 +1,7 @@
 """The seven channels, their identifiers, and the requests that join and leave them."""
 
 from dydx_console.domain.events import ChannelKey
+from dydx_console.domain.ids import subaccount_number
 
 __all__ = [
     "ACCOUNT_CHANNELS",
@@ -44,10 +45,11 @@ def parent_key(address: str, parent: int) -> ChannelKey:
 
 def account_of(key: ChannelKey) -> tuple[str, int] | None:
     """Return address and number of an account channel's id, or None where the id has not that form."""
-    address, _, number = key.id.partition("/")
-    if key.channel not in ACCOUNT_CHANNELS or not address or not number.isdecimal():
+    address, _, text = key.id.partition("/")
+    number = subaccount_number(text)
+    if key.channel not in ACCOUNT_CHANNELS or not address or number is None:
         return None
-    return address, int(number)
+    return address, number
 
 
 def request(kind: str, key: ChannelKey, *, batched: bool = False) -> dict[str, str | bool]:

@@ -32,18 +32,28 @@ from dydx_console.venue.indexer import channels
 from dydx_console.venue.indexer.protocol import IndexerProtocol
 from dydx_console.venue.indexer.rest import AccountReader, IndexerRest
 
-__all__ = ["FeedPlan", "IndexerFeed"]
+__all__ = ["FeedLimits", "FeedPlan", "IndexerFeed"]
 
-OPEN_TIMEOUT_S = 10.0
-GREETING_TIMEOUT_S = 10.0
-SILENCE_S = 10.0
-"""Without a new block for this long a connection is given up: half-open sockets stay silent for ever."""
-LIVED_S = 10.0
-LONGEST_DELAY_S = 30.0
 MOST_BYTES = 64 * 1024 * 1024
-REREAD_DELAY_S = 5.0
 SETTLED_DELAY_S = 20.0
 HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLimits:
+    """How long the feed waits for what, in seconds.
+
+    Without a new block for `silence_s` a connection is given up, because a half-open socket stays silent for ever.
+    A connection that lived `lived_s` with data makes the delays, up to `longest_delay_s`, begin anew.
+    """
+
+    open_s: float = 10.0
+    greeting_s: float = 10.0
+    silence_s: float = 10.0
+    lived_s: float = 10.0
+    first_delay_s: float = 1.0
+    longest_delay_s: float = 30.0
+    second_reread_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class FeedPlan:
     parent: int
     extra: tuple[ChannelKey, ...] = ()
     allow_proxy: bool = False
+    limits: FeedLimits = FeedLimits()
 
 
 @dataclass(slots=True)
@@ -116,12 +127,12 @@ class IndexerFeed:
 
     async def run(self) -> None:
         """Connect, follow, and connect again, for ever."""
-        delays = _longest_delays()
+        delays = _longest_delays(self._plan.limits)
         while True:
             self._again.clear()
             lived = await self._attempt()
             if lived:
-                delays = _longest_delays()
+                delays = _longest_delays(self._plan.limits)
             delay_s = self._rng.uniform(0.0, next(delays))
             self._log(f"connecting again in {delay_s:.1f} s")
             with contextlib.suppress(TimeoutError):
@@ -151,7 +162,7 @@ class IndexerFeed:
         url = self._plan.websocket_url
         async with connect(
             url,
-            open_timeout=OPEN_TIMEOUT_S,
+            open_timeout=self._plan.limits.open_s,
             close_timeout=1.0,
             ping_interval=None,
             max_size=MOST_BYTES,
@@ -185,7 +196,7 @@ class IndexerFeed:
         except* SessionEndedError as ended:
             for error in ended.exceptions:
                 self._log(f"connection {session.protocol.connection}: {error}")
-        return session.delivered and self._clock.monotonic() - session.opened_at >= LIVED_S
+        return session.delivered and self._clock.monotonic() - session.opened_at >= self._plan.limits.lived_s
 
     async def _asked_again(self) -> None:
         await self._again.wait()
@@ -219,9 +230,9 @@ class IndexerFeed:
     async def _greet(self, session: Session) -> None:
         """Wait for the greeting, which a real server can owe for ever, then subscribe in order."""
         try:
-            await asyncio.wait_for(session.greeted.wait(), GREETING_TIMEOUT_S)
+            await asyncio.wait_for(session.greeted.wait(), self._plan.limits.greeting_s)
         except TimeoutError:
-            raise SessionEndedError(f"no greeting within {GREETING_TIMEOUT_S:.0f} s") from None
+            raise SessionEndedError(f"no greeting within {self._plan.limits.greeting_s:g} s") from None
         try:
             for key in self._keys():
                 text, sent = session.protocol.subscribe(key, batched=False, at=self._clock.monotonic())
@@ -239,9 +250,9 @@ class IndexerFeed:
         """End the connection when no block has come for too long."""
         session.block_at = self._clock.monotonic()
         while True:
-            left_s = session.block_at + SILENCE_S - self._clock.monotonic()
+            left_s = session.block_at + self._plan.limits.silence_s - self._clock.monotonic()
             if left_s <= 0:
-                raise SessionEndedError(f"no block for {SILENCE_S:.0f} s")
+                raise SessionEndedError(f"no block for {self._plan.limits.silence_s:g} s")
             await asyncio.sleep(left_s)
 
     async def _resync(self, session: Session) -> None:
@@ -252,7 +263,7 @@ class IndexerFeed:
             return
         await session.account_answered.wait()
         await self._until_resynced(self._reader, connection)
-        await asyncio.sleep(REREAD_DELAY_S)
+        await asyncio.sleep(self._plan.limits.second_reread_s)
         await self._until_resynced(self._reader, connection)
         while True:
             now = self._clock.utc().timestamp()
@@ -272,8 +283,8 @@ class IndexerFeed:
                 self._sink(fact)
 
 
-def _longest_delays() -> Iterator[float]:
-    """Return the upper bound of each next delay in seconds: 1, 2, 4 … up to the cap."""
-    wait = backoff.expo(base=2, factor=1, max_value=LONGEST_DELAY_S)
+def _longest_delays(limits: FeedLimits) -> Iterator[float]:
+    """Return the upper bound of each next delay in seconds, doubling up to the cap."""
+    wait = backoff.expo(base=2, factor=limits.first_delay_s, max_value=limits.longest_delay_s)
     next(wait)
     return wait

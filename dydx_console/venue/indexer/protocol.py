@@ -36,6 +36,9 @@ from dydx_console.venue.indexer import channels, rows, wire
 __all__ = ["IndexerProtocol"]
 
 SAMPLE_LENGTH = 200
+MOST_KEYS = 2_000
+MOST_MESSAGES = 2**53
+"""Highest message number that is believed: more than any connection can live to see."""
 
 _envelope = msgspec.json.Decoder(wire.Envelope)
 _batch = msgspec.json.Decoder(list[msgspec.Raw])
@@ -52,6 +55,12 @@ _height = msgspec.json.Decoder(wire.BlockHeightContents)
 _sent = msgspec.json.Decoder(dict[str, object])
 
 
+def _numbered(message: wire.Envelope) -> int | None:
+    """Return a message's number, None where it has none that could be the Indexer's counter."""
+    number = message.message_id
+    return number if number is not None and 0 <= number <= MOST_MESSAGES else None
+
+
 class UnexpectedMessageError(ValueError):
     """A message that fits no channel or type known here."""
 
@@ -65,6 +74,7 @@ class IndexerProtocol:
 
     def __init__(self, connection: int) -> None:
         self.connection = connection
+        self._keys: dict[tuple[str, str | None], ChannelKey] = {}
         self._first: dict[str, Callable[..., Fact]] = {
             channels.SUBACCOUNTS: self._account_snapshot,
             channels.PARENT_SUBACCOUNTS: self._account_snapshot,
@@ -97,12 +107,12 @@ class IndexerProtocol:
         """Return the subscription that a recorded request asked for, or None for any other text."""
         try:
             message = _sent.decode(text)
-        except msgspec.DecodeError:
+        except wire.UNREADABLE:
             return None
         channel, identifier = message.get("channel"), message.get("id")
         if message.get("type") != "subscribe" or not isinstance(channel, str):
             return None
-        key = channels.key_of(channel, identifier if isinstance(identifier, str) else None)
+        key = channels.key_of(clean(channel), clean(identifier) if isinstance(identifier, str) else None)
         return SubscribeSent(self.connection, key, message.get("batched") is True, at)
 
     def receive(self, text: str | bytes, at: float) -> Frame:
@@ -112,14 +122,25 @@ class IndexerProtocol:
         """
         try:
             message = _envelope.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except wire.UNREADABLE as error:
             return Frame(self.connection, None, None, (self._rejected(None, str(error), text, at),), at)
-        key = None if message.channel is None else channels.key_of(clean(message.channel), message.id)
+        key = None if message.channel is None else channels.key_of(clean(message.channel), clean(message.id or ""))
         try:
             facts = self._facts(message, key, at)
-        except (msgspec.DecodeError, NumberError, UnexpectedMessageError) as error:
+        except (*wire.UNREADABLE, NumberError, UnexpectedMessageError) as error:
             facts = (self._rejected(key, str(error), text, at),)
-        return Frame(self.connection, None if message.type == "error" else message.message_id, key, facts, at)
+        return Frame(self.connection, None if message.type == "error" else _numbered(message), key, facts, at)
+
+    def _key_of(self, message: wire.Envelope) -> ChannelKey | None:
+        if message.channel is None:
+            return None
+        name = (message.channel, message.id)
+        key = self._keys.get(name)
+        if key is None:
+            key = channels.key_of(clean(message.channel), None if message.id is None else clean(message.id))
+            if len(self._keys) < MOST_KEYS:
+                self._keys[name] = key
+        return key
 
     def _rejected(self, key: ChannelKey | None, reason: str, text: str | bytes, at: float) -> MessageRejected:
         shown = text if isinstance(text, str) else text[: SAMPLE_LENGTH * 4].decode("utf-8", "replace")
@@ -146,15 +167,16 @@ class IndexerProtocol:
         if message.type == "unsubscribed" and key is not None:
             return (Unsubscribed(self._version(message, 0), key, at),)
         if message.type == "error":
-            return (VenueRefusal(self.connection, key, clean(message.message or ""), at),)
+            return (VenueRefusal(self.connection, key, clean(message.message or ""), at, _numbered(message)),)
         if message.type == "pong":
             return ()
         raise UnexpectedMessageError(f"unknown message type {clean(message.type, 40)!r}")
 
     def _version(self, message: wire.Envelope, place: int) -> StreamVersion:
-        if message.message_id is None or message.message_id < 0:
+        number = _numbered(message)
+        if number is None:
             raise UnexpectedMessageError("a message without its number")
-        return StreamVersion(self.connection, message.message_id, place)
+        return StreamVersion(self.connection, number, place)
 
     def _update(self, message: wire.Envelope, key: ChannelKey, contents: msgspec.Raw, place: int, at: float) -> Fact:
         decode = self._next.get(key.channel)
@@ -190,8 +212,8 @@ class IndexerProtocol:
         self, key: ChannelKey, contents: msgspec.Raw, version: StreamVersion, _at: float, child: int | None
     ) -> AccountUpdate:
         account = channels.account_of(key)
-        number = child if child is not None else (account[1] if account else None)
-        if number is None or account is None or (child is None and key.channel == channels.PARENT_SUBACCOUNTS):
+        number = account[1] if account is not None and key.channel == channels.SUBACCOUNTS else child
+        if account is None or number is None or number < 0:
             raise UnexpectedMessageError("an account update without its subaccount number")
         body = _account.decode(contents)
         height = rows.height_value(body.block_height)
@@ -220,29 +242,29 @@ class IndexerProtocol:
         self, key: ChannelKey, contents: msgspec.Raw, version: StreamVersion, _at: float
     ) -> BookSnapshot:
         body = _book_first.decode(contents)
-        return BookSnapshot(version, clean(key.id), rows.levels_of(body.bids), rows.levels_of(body.asks))
+        return BookSnapshot(version, key.id, rows.levels_of(body.bids), rows.levels_of(body.asks))
 
     def _book_update(self, key: ChannelKey, contents: msgspec.Raw, version: StreamVersion, _at: float) -> BookUpdate:
         body = _book.decode(contents)
-        return BookUpdate(version, clean(key.id), rows.level_updates_of(body.bids), rows.level_updates_of(body.asks))
+        return BookUpdate(version, key.id, rows.level_updates_of(body.bids), rows.level_updates_of(body.asks))
 
     def _trades_snapshot(self, key: ChannelKey, contents: msgspec.Raw, version: StreamVersion, _at: float) -> Fact:
-        market = clean(key.id)
+        market = key.id
         trades = tuple(rows.trade_of(market, row) for row in _trades.decode(contents).trades)
         return TradesUpdate(version, market, trades, True)
 
     def _trades_update(self, key: ChannelKey, contents: msgspec.Raw, version: StreamVersion, _at: float) -> Fact:
-        market = clean(key.id)
+        market = key.id
         trades = tuple(rows.trade_of(market, row) for row in _trades.decode(contents).trades)
         return TradesUpdate(version, market, trades, False)
 
     def _candles_snapshot(self, key: ChannelKey, contents: msgspec.Raw, version: StreamVersion, _at: float) -> Fact:
-        market, _, resolution = clean(key.id).partition("/")
+        market, _, resolution = key.id.partition("/")
         candles = tuple(rows.candle_of(row) for row in _candles_first.decode(contents).candles)
         return CandleUpdate(version, market, resolution, candles, True)
 
     def _candle_update(self, key: ChannelKey, contents: msgspec.Raw, version: StreamVersion, _at: float) -> Fact:
-        market, _, resolution = clean(key.id).partition("/")
+        market, _, resolution = key.id.partition("/")
         return CandleUpdate(version, market, resolution, (rows.candle_of(_candle.decode(contents)),), False)
 
     def _height_snapshot(self, _key: ChannelKey, contents: msgspec.Raw, version: StreamVersion, at: float) -> Fact:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from dydx_console.domain.events import Fact, FillsRead, ReadFailed, Resynced
+from dydx_console.domain.events import Fact, FillsRead, MessageRejected, ReadFailed, Resynced
 from dydx_console.domain.text import clean
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.tap import Tap
@@ -164,9 +164,10 @@ class AccountReader:
         return {"address": self._address, "parentSubaccountNumber": self._parent}
 
     def _pass_on(self, facts: tuple[Fact, ...]) -> bool:
+        """Pass facts on; returns whether an answer came that could be read, if perhaps not every row of it."""
         for fact in facts:
             self._sink(fact)
-        return not any(isinstance(fact, ReadFailed) for fact in facts)
+        return any(not isinstance(fact, ReadFailed | MessageRejected) for fact in facts)
 
 
 def _total_of(facts: tuple[Fact, ...]) -> int | None:

@@ -53,6 +53,14 @@ def _text(text: str | None) -> str | None:
     return None if text is None else clean(text)
 
 
+def _subaccount(stated: int | None, fallback: int | None) -> int:
+    """Return the number that a row states, or else the one of the message that it came in."""
+    number = fallback if stated is None else stated
+    if number is None or number < 0:
+        raise NumberError("a row without its subaccount number")
+    return number
+
+
 def height_value(height: str | int | None) -> int | None:
     """Return a block height given as text or number."""
     if height is None:
@@ -66,13 +74,13 @@ def _height(height: str | int) -> int:
 
 def position_of(row: wire.PositionRow, subaccount: int, height: int | None) -> Position:
     """Return a position. The sign comes from the side; an entry price before the first fill is unknown."""
-    magnitude = abs(decimal_of(row.size))
+    magnitude = decimal_of(row.size).copy_abs()
     sum_open = _number(row.sum_open)
     entry = _number(row.entry_price)
     return Position(
-        subaccount=row.subaccount_number if row.subaccount_number is not None else subaccount,
+        subaccount=_subaccount(row.subaccount_number, subaccount),
         market=clean(row.market),
-        net_size=-magnitude if row.side == "SHORT" else magnitude,
+        net_size=magnitude.copy_negate() if row.side == "SHORT" and magnitude else magnitude,
         status=clean(row.status),
         height=height,
         position_id=_text(row.position_id),
@@ -92,24 +100,23 @@ def balance_of(row: wire.AssetRow, subaccount: int, height: int | None) -> Balan
     """Return a balance: a SHORT side is a debt."""
     magnitude = _positive(row.size)
     return Balance(
-        subaccount=row.subaccount_number if row.subaccount_number is not None else subaccount,
+        subaccount=_subaccount(row.subaccount_number, subaccount),
         asset=clean(row.symbol),
-        amount=-magnitude if row.side == "SHORT" and magnitude else magnitude,
+        amount=magnitude.copy_negate() if row.side == "SHORT" and magnitude else magnitude,
         height=height,
     )
 
 
 def child_of(row: wire.SubaccountRow, subaccount: int | None = None) -> ChildState:
     """Return one whole subaccount."""
-    number = row.subaccount_number if row.subaccount_number is not None else subaccount
-    if number is None:
-        raise NumberError("a subaccount without its number")
+    number = _subaccount(row.subaccount_number, subaccount)
     height = height_value(row.updated_at_height)
     return ChildState(
         subaccount=number,
         positions=tuple(position_of(position, number, height) for position in row.open_perpetual_positions.values()),
         balances=tuple(balance_of(asset, number, height) for asset in row.asset_positions.values()),
         height=height,
+        read_at_height=height_value(row.latest_processed_block_height),
     )
 
 
@@ -123,9 +130,10 @@ def children_of(row: wire.SubaccountRow) -> tuple[ChildState, ...]:
 def order_of(row: wire.OrderRow, subaccount: int | None) -> OrderPatch:
     """Return an order row as a patch."""
     reason = _text(row.removal_reason)
+    is_placed = row.subaccount_number is not None or subaccount is not None
     return OrderPatch(
         id=clean(row.id),
-        subaccount=row.subaccount_number if row.subaccount_number is not None else subaccount,
+        subaccount=_subaccount(row.subaccount_number, subaccount) if is_placed else None,
         client_id=_text(row.client_id),
         clob_pair_id=_text(row.clob_pair_id),
         market=_text(row.ticker),
@@ -135,8 +143,8 @@ def order_of(row: wire.OrderRow, subaccount: int | None) -> OrderPatch:
         post_only=row.post_only,
         reduce_only=row.reduce_only,
         flags=_text(row.order_flags),
-        price=_number(row.price),
-        trigger_price=_number(row.trigger_price),
+        price=_size(row.price),
+        trigger_price=_size(row.trigger_price),
         size=_size(row.size),
         total_filled=_size(row.total_filled),
         status=_text(row.status),
@@ -154,12 +162,11 @@ def order_of(row: wire.OrderRow, subaccount: int | None) -> OrderPatch:
 def fill_of(row: wire.FillRow, subaccount: int | None) -> Fill:
     """Return a fill. Raises NumberError too where neither the row nor the channel names market or subaccount."""
     market = row.ticker or row.market
-    number = row.subaccount_number if row.subaccount_number is not None else subaccount
-    if market is None or number is None:
-        raise NumberError("a fill without its market or subaccount")
+    if market is None:
+        raise NumberError("a fill without its market")
     return Fill(
         id=clean(row.id),
-        subaccount=number,
+        subaccount=_subaccount(row.subaccount_number, subaccount),
         market=clean(market),
         side=clean(row.side),
         liquidity=clean(row.liquidity),
@@ -266,9 +273,12 @@ def levels_of(rows: tuple[wire.LevelRow, ...]) -> tuple[Level, ...]:
 
 def level_updates_of(rows: tuple[tuple[str, ...], ...]) -> tuple[Level, ...]:
     """Return the levels of a book update."""
-    if any(len(row) < 2 for row in rows):
-        raise NumberError("a book level without price and size")
-    return tuple((_positive(row[0]), _positive(row[1])) for row in rows)
+    if not rows:
+        return ()
+    try:
+        return tuple([(_positive(row[0]), _positive(row[1])) for row in rows])
+    except IndexError:
+        raise NumberError("a book level without price and size") from None
 
 
 def trade_of(market: str, row: wire.TradeRow) -> Trade:

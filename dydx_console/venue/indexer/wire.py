@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 __all__ = [
+    "UNREADABLE",
     "AccountContents",
     "AssetRow",
     "BlockHeightContents",
@@ -358,4 +359,5 @@ class ErrorBody(Camel, frozen=True):
     error_code: int | None = None
 
 
-DecodeError = msgspec.DecodeError
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What a decoder raises for text that is no JSON of the expected form, is no text at all, or nests too deeply."""
