@@ -1,0 +1,73 @@
+"""`python -m dydx_console.sim`: the simulator alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from dydx_console.sim.core.addresses import DEMO_ADDRESS, is_address
+from dydx_console.sim.shell.process import ProcessOptions, run
+from dydx_console.sim.venue import VenueOptions
+
+
+def _bounded(low: int, high: int) -> type[int]:
+    class Bounded(int):
+        """An integer within bounds, for argparse."""
+
+        def __new__(cls, text: str) -> Bounded:
+            value = super().__new__(cls, text)
+            if not low <= value <= high:
+                raise ValueError(text)
+            return value
+
+    Bounded.__name__ = f"number from {low} to {high}"
+    return Bounded
+
+
+def _address(text: str) -> str:
+    if not is_address(text):
+        raise argparse.ArgumentTypeError("not a dydx address")
+    return text
+
+
+def parse(arguments: Sequence[str]) -> ProcessOptions:
+    """Options from a command line; exits with 2 when they are wrong."""
+    parser = argparse.ArgumentParser(prog="dydx-console sim", description="A local dYdX venue on loopback.")
+    port = _bounded(0, 65_535)
+    parser.add_argument("--host", default="127.0.0.1", help="loopback only")
+    parser.add_argument("--port", type=port, default=0, help="REST port, 0 = any")
+    parser.add_argument("--ws-port", type=port, default=None, help="WebSocket port (default: port + 1), 0 = any")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--block-ms", type=_bounded(20, 3_600_000), default=1_000, help="time between blocks")
+    parser.add_argument("--funding-speedup", type=_bounded(1, 3_600), default=1, help="hours of funding per hour")
+    parser.add_argument("--account", type=_address, default=DEMO_ADDRESS, help="the demo account's address")
+    parser.add_argument("--no-trader", action="store_true", help="leave the demo account alone")
+    parser.add_argument("--rate", type=_bounded(0, 1_000), default=1, help="scale of public activity")
+    parser.add_argument("--flood", type=_bounded(0, 50_000), default=0, help="extra BTC-USD book updates per second")
+    parser.add_argument("--history-hours", type=_bounded(0, 168), default=24, help="past to live through at the start")
+    parser.add_argument("--no-rate-limits", action="store_true", help="REST without rate limits")
+    parser.add_argument("--child", action="store_true", help="end with the parent (stdin EOF), ignore terminal signals")
+    parser.add_argument("--verbose", action="store_true", help="log to stderr")
+    given = parser.parse_args(arguments)
+    venue = VenueOptions(
+        seed=given.seed,
+        block_ms=given.block_ms,
+        funding_speedup=given.funding_speedup,
+        account=given.account,
+        trader=not given.no_trader,
+        rate=given.rate,
+        flood=given.flood,
+        history_hours=given.history_hours,
+        rate_limits=not given.no_rate_limits,
+    )
+    return ProcessOptions(venue, given.host, given.port, given.ws_port, given.child, given.verbose)
+
+
+def main() -> int:
+    """Run with the process's own arguments."""
+    return run(parse(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Those who trade on the simulated chain: prices, makers, takers and the scripted demo trader."""

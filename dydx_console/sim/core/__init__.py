@@ -1,0 +1,1 @@
+"""The chain: markets, books, accounts, funding and blocks, in integers."""

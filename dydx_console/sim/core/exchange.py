@@ -1,0 +1,344 @@
+"""The exchange: takes transactions, makes blocks, tells the Indexer. `advance(now_ms)` is the only flow of time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dydx_console.sim.core import checktx
+from dydx_console.sim.core.accounts import Accounts
+from dydx_console.sim.core.book import Book
+from dydx_console.sim.core.events import (
+    Block,
+    BlockEvent,
+    ChainEvent,
+    ConditionalTriggered,
+    Event,
+    FundingEstimated,
+    FundingUpdated,
+    OracleUpdated,
+    Rewarded,
+    StatefulPlaced,
+    StatefulRemoved,
+    SubaccountUpdated,
+    Transferred,
+)
+from dydx_console.sim.core.fees import FeeSchedule, FeeTier
+from dydx_console.sim.core.funding import HOUR_MS, PremiumMeter, index_delta
+from dydx_console.sim.core.limits import RateLimits
+from dydx_console.sim.core.markets import MARKETS, Market
+from dydx_console.sim.core.matching import match
+from dydx_console.sim.core.orders import (
+    CONDITIONAL,
+    LONG_TERM,
+    Cancel,
+    ConditionType,
+    Order,
+    OrderId,
+    Place,
+    RemovalReason,
+    Side,
+    SubaccountId,
+    Transfer,
+    Tx,
+    TxAnswer,
+)
+from dydx_console.sim.core.state import NodeState
+
+FIRST_HEIGHT = 1_000_000
+KEPT_BLOCK_TIMES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class SubaccountTruth:
+    """A subaccount as of the last block: micro-USDC without unsettled funding, signed quantums per ticker."""
+
+    usdc_quantums: int
+    positions: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Plain facts for tests. Order sizes are quantums; `working` = resting or waiting for a trigger."""
+
+    height: int
+    time_ms: int
+    subaccounts: tuple[tuple[SubaccountId, SubaccountTruth], ...]
+    working: tuple[tuple[Order, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainOptions:
+    """`block_ms` between blocks; `funding_speedup` hours of funding happen in one hour of time."""
+
+    markets: Sequence[Market] = MARKETS
+    block_ms: int = 1_000
+    funding_speedup: int = 1
+    first_height: int = FIRST_HEIGHT
+    fee_tiers: Mapping[str, FeeTier] = field(default_factory=dict)
+    unlimited_owners: frozenset[str] = frozenset()
+
+
+class Exchange:
+    """One chain with one node. Everything is driven by the caller's clock (Unix milliseconds, never backwards)."""
+
+    def __init__(self, options: ChainOptions, genesis_ms: int) -> None:
+        markets = {market.clob_pair_id: market for market in options.markets}
+        by_perpetual = {market.perpetual_id: market for market in options.markets}
+        oracle = {market.market_id: market.start_oracle_value for market in options.markets}
+        self.options = options
+        self.block_ms = options.block_ms
+        self.state = NodeState(
+            markets=markets,
+            oracle_values=oracle,
+            accounts=Accounts(by_perpetual, oracle),
+            fees=FeeSchedule(options.fee_tiers),
+            books={pair: Book() for pair in markets},
+            height=options.first_height,
+            time_ms=genesis_ms,
+        )
+        self.block_times_ms: dict[int, int] = {options.first_height: genesis_ms}
+        self._limits = RateLimits(options.unlimited_owners)
+        self._premiums = PremiumMeter()
+        self._funding_ms = HOUR_MS // options.funding_speedup
+        self._next_funding_ms = (genesis_ms // self._funding_ms + 1) * self._funding_ms
+        self._oracle_waiting: dict[int, int] = {}
+        self._committed: dict[SubaccountId, tuple[int, dict[str, int]]] = {}
+        self._tickers = {market.perpetual_id: market.ticker for market in options.markets}
+
+    @property
+    def height(self) -> int:
+        """Height of the last block."""
+        return self.state.height
+
+    @property
+    def time_ms(self) -> int:
+        """Time of the last block."""
+        return self.state.time_ms
+
+    @property
+    def next_block_ms(self) -> int:
+        """When the next block is due."""
+        return self.state.time_ms + self.block_ms
+
+    def market(self, ticker: str) -> Market:
+        """A market by its ticker; KeyError when there is none."""
+        for market in self.options.markets:
+            if market.ticker == ticker:
+                return market
+        raise KeyError(ticker)
+
+    def oracle_value(self, market: Market) -> int:
+        """The committed oracle price."""
+        return self.state.oracle_values[market.market_id]
+
+    def advance(self, now_ms: int) -> None:
+        """Make every block that is due by `now_ms`, each at its own time."""
+        while self.next_block_ms <= now_ms:
+            self.make_block(self.next_block_ms)
+
+    def submit(self, tx: Tx, now_ms: int) -> TxAnswer:
+        """One node's answer (CheckTx) to a broadcast at `now_ms`; blocks that are due come first."""
+        self.advance(now_ms)
+        refusal = self._limits.check(tx, self.state.height)
+        return refusal if refusal is not None else checktx.check(self.state, tx)
+
+    def set_oracle(self, market_id: int, oracle_value: int) -> None:
+        """The price that the next block will bring."""
+        self._oracle_waiting[market_id] = oracle_value
+
+    def drain(self) -> list[Event]:
+        """Everything that happened since the last call, in order."""
+        events, self.state.outbox = self.state.outbox, []
+        return events
+
+    def best(self, market: Market, side: Side) -> int | None:
+        """Best price of a book side in subticks."""
+        return self.state.books[market.clob_pair_id].side(side).best
+
+    def resting_quantums(self, order_id: OrderId) -> int:
+        """What of an order rests on its book."""
+        resting = self.state.books[order_id.clob_pair_id].get(order_id)
+        return 0 if resting is None else resting.remaining_quantums
+
+    def position_quantums(self, subaccount: SubaccountId, market: Market) -> int:
+        """Signed position, matches of the coming block included."""
+        return self.state.accounts.position_quantums(subaccount, market.perpetual_id)
+
+    def truth(self) -> Truth:
+        """What is so as of the last block, independent of what any Indexer says."""
+        accounts = tuple(
+            (subaccount, SubaccountTruth(usdc, tuple(sorted(positions.items()))))
+            for subaccount, (usdc, positions) in self._committed.items()
+        )
+        working = [(r.order, r.remaining_quantums) for book in self.state.books.values() for r in book.resting()]
+        working += [(order, order.quantums) for order in self.state.untriggered.values()]
+        return Truth(self.height, self.time_ms, accounts, tuple(working))
+
+    def make_block(self, time_ms: int) -> Block:
+        """Commit a block at `time_ms`, then prepare the node's memory for the next one."""
+        state = self.state
+        state.height += 1
+        state.time_ms = time_ms
+        self.block_times_ms[state.height] = time_ms
+        self.block_times_ms.pop(state.height - KEPT_BLOCK_TIMES, None)
+        transactions = self._deliver()
+        end, triggered = self._end_block()
+        block = Block(state.height, time_ms, self._numbered([*transactions, end]))
+        for event in block.events:
+            if isinstance(event.event, SubaccountUpdated):
+                self._commit(event.event)
+        state.emit(block)
+        self._expire_short_term()
+        for order in [*_placed(transactions), *triggered]:
+            if order.id in state.stateful:
+                match(state, order)
+        return block
+
+    def _deliver(self) -> list[list[ChainEvent]]:
+        state = self.state
+        transactions: list[list[ChainEvent]] = [state.pending_operations]
+        state.pending_operations = []
+        waiting, state.pending_transactions = state.pending_transactions, []
+        for tx in waiting:
+            match tx:
+                case Place(order):
+                    transactions.append(self._deliver_place(order))
+                case Cancel():
+                    transactions.append(self._deliver_cancel(tx))
+                case Transfer():
+                    transactions.append(self._deliver_transfer(tx))
+        transactions.append(self._deliver_oracle())
+        return transactions
+
+    def _deliver_place(self, order: Order) -> list[ChainEvent]:
+        waits = order.id.flags == CONDITIONAL
+        (self.state.untriggered if waits else self.state.stateful)[order.id] = order
+        self.state.filled.pop(order.id, None)
+        return [StatefulPlaced(order)]
+
+    def _deliver_cancel(self, tx: Cancel) -> list[ChainEvent]:
+        order = self.state.untriggered.pop(tx.order_id, None) or self.state.stateful.pop(tx.order_id, None)
+        if order is None:
+            return []
+        return [self._removed(order, RemovalReason.USER_CANCELED)]
+
+    def _removed(self, order: Order, reason: RemovalReason) -> StatefulRemoved:
+        self.state.take_off_book(order.id)
+        return StatefulRemoved(order, reason, self.state.filled.get(order.id, 0))
+
+    def _deliver_transfer(self, tx: Transfer) -> list[ChainEvent]:
+        events: list[ChainEvent] = []
+        accounts = self.state.accounts
+        for end, move in ((tx.sender, accounts.debit), (tx.recipient, accounts.credit)):
+            if isinstance(end, SubaccountId):
+                paid = accounts.settle_funding(end) if accounts.get(end) else {}
+                move(end, tx.quote_quantums)
+                events.append(accounts.snapshot(end, paid, None))
+        return [*events, Transferred(tx.sender, tx.recipient, tx.quote_quantums)]
+
+    def _deliver_oracle(self) -> list[ChainEvent]:
+        events: list[ChainEvent] = []
+        for market_id, value in self._oracle_waiting.items():
+            if self.state.oracle_values[market_id] != value:
+                self.state.oracle_values[market_id] = value
+                events.append(OracleUpdated(market_id, value))
+        self._oracle_waiting.clear()
+        return events
+
+    def _end_block(self) -> tuple[list[ChainEvent], list[Order]]:
+        events: list[ChainEvent] = [*self._funding(), *self._expire_stateful()]
+        triggered = self._trigger()
+        events += [ConditionalTriggered(order) for order in triggered]
+        if self.state.rewards:
+            events.append(Rewarded(tuple(self.state.rewards.items())))
+            self.state.rewards = {}
+        self.state.traded_subticks.clear()
+        return events, triggered
+
+    def _funding(self) -> list[ChainEvent]:
+        state = self.state
+        for market in state.markets.values():
+            oracle = market.oracle_subticks(self.oracle_value(market))
+            self._premiums.sample(market.perpetual_id, state.books[market.clob_pair_id].mid_subticks(), oracle)
+        if state.time_ms < self._next_funding_ms:
+            return [self._estimate(m) for m in state.markets.values()] if state.height % 30 == 0 else []
+        self._next_funding_ms = (state.time_ms // self._funding_ms + 1) * self._funding_ms
+        events: list[ChainEvent] = []
+        for market in state.markets.values():
+            rate = self._premiums.rate_e9(market.perpetual_id)
+            value = self.oracle_value(market)
+            state.accounts.funding_indices[market.perpetual_id] += index_delta(market, rate, value)
+            index = state.accounts.funding_indices[market.perpetual_id]
+            events.append(FundingUpdated(market.perpetual_id, rate, index, value))
+        return events
+
+    def _estimate(self, market: Market) -> FundingEstimated:
+        return FundingEstimated(market.perpetual_id, self._premiums.rate_e9(market.perpetual_id))
+
+    def _expire_stateful(self) -> list[ChainEvent]:
+        now_s = self.state.time_ms // 1000
+        events: list[ChainEvent] = []
+        for orders in (self.state.stateful, self.state.untriggered):
+            for order in [o for o in orders.values() if (o.good_til_block_time_s or 0) <= now_s]:
+                del orders[order.id]
+                events.append(self._removed(order, RemovalReason.EXPIRED))
+        return events
+
+    def _trigger(self) -> list[Order]:
+        triggered = [order for order in self.state.untriggered.values() if self._condition_met(order)]
+        for order in triggered:
+            del self.state.untriggered[order.id]
+            self.state.stateful[order.id] = order
+        return triggered
+
+    def _condition_met(self, order: Order) -> bool:
+        """Oracle price, and the block's trade prices, against the trigger.
+
+        Stop-loss sells and take-profit buys fire at or below it, the others at or above
+        (protocol/x/clob/keeper/untriggered_conditional_orders.go).
+        """
+        market = self.state.markets[order.id.clob_pair_id]
+        oracle = market.oracle_subticks(self.oracle_value(market))
+        low, high = self.state.traded_subticks.get(market.clob_pair_id, (oracle, oracle))
+        falling = (order.condition is ConditionType.STOP_LOSS) == (order.side is Side.SELL)
+        return min(low, oracle) <= order.trigger_subticks if falling else max(high, oracle) >= order.trigger_subticks
+
+    def _expire_short_term(self) -> None:
+        state = self.state
+        for order_id in state.expiring.pop(state.height, ()):
+            if state.cancels.get(order_id) == state.height:
+                del state.cancels[order_id]
+            order = state.short_term.get(order_id)
+            if order is None or order.good_til_block != state.height:
+                continue
+            if state.books[order_id.clob_pair_id].get(order_id) is not None:
+                state.remove(order_id, order, RemovalReason.EXPIRED, final=True)
+            del state.short_term[order_id]
+            state.filled.pop(order_id, None)
+
+    def _numbered(self, transactions: list[list[ChainEvent]]) -> tuple[BlockEvent, ...]:
+        numbered: list[BlockEvent] = []
+        for index, events in enumerate(transactions):
+            if not events:
+                continue
+            digest = hashlib.sha256(f"{self.state.height}/{index}".encode()).hexdigest().upper()
+            numbered += [BlockEvent(index, place, digest, event) for place, event in enumerate(events)]
+        return tuple(numbered)
+
+    def _commit(self, update: SubaccountUpdated) -> None:
+        _, positions = self._committed.get(update.subaccount, (0, {}))
+        for change in update.positions:
+            ticker = self._tickers[change.perpetual_id]
+            if change.quantums:
+                positions[ticker] = change.quantums
+            else:
+                positions.pop(ticker, None)
+        self._committed[update.subaccount] = (update.usdc_quantums, positions)
+
+
+def _placed(transactions: list[list[ChainEvent]]) -> list[Order]:
+    """The long-term orders that a block placed; conditional ones wait for their trigger."""
+    events = (event for transaction in transactions for event in transaction)
+    return [e.order for e in events if isinstance(e, StatefulPlaced) and e.order.id.flags == LONG_TERM]

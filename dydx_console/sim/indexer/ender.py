@@ -1,0 +1,372 @@
+"""The on-chain half of the Indexer: a block's events into rows, then messages in the order of the events.
+
+For one match the subaccount updates come before the fill; all fills of one order in one block travel in the message of
+the last one (dydxprotocol/v4-chain indexer/services/ender/src/lib/kafka-publisher.ts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from dydx_console.sim.core.events import (
+    Block,
+    BlockEvent,
+    ConditionalTriggered,
+    Filled,
+    FundingEstimated,
+    FundingUpdated,
+    OracleUpdated,
+    Rewarded,
+    StatefulPlaced,
+    StatefulRemoved,
+    SubaccountUpdated,
+    Transferred,
+)
+from dydx_console.sim.core.markets import scaled
+from dydx_console.sim.core.orders import CONDITIONAL, LONG_TERM, Order, RemovalReason, SubaccountId, TimeInForce
+from dydx_console.sim.indexer import order_shapes, shapes
+from dydx_console.sim.indexer.outlet import BLOCK_HEIGHT, CANDLES, MARKETS, TRADES, Outlet
+from dydx_console.sim.indexer.positions import Moment, apply_fill, apply_update
+from dydx_console.sim.indexer.rows import (
+    BEST_EFFORT_CANCELED,
+    CANCELED,
+    FILLED,
+    OPEN,
+    UNTRIGGERED,
+    ZERO,
+    FillRow,
+    FundingPaymentRow,
+    FundingRow,
+    OrderRow,
+    RewardRow,
+    SubaccountRow,
+    TradeRow,
+    TransferRow,
+)
+from dydx_console.sim.indexer.store import KEPT_ROWS, Store
+from dydx_console.sim.indexer.text import fill_uuid, iso, number, times, uuid5
+from dydx_console.sim.indexer.vulcan import Vulcan
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A subaccount message of the block being handled; one with an `order_id` may be merged into a later one."""
+
+    owner: SubaccountRow
+    contents: shapes.Json
+    order_id: str | None = None
+    fills: list[shapes.Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What one side of a match pays."""
+
+    quote: Decimal
+    fee: Decimal
+    transaction_hash: str
+
+
+class Ender:
+    """Handles one block at a time."""
+
+    def __init__(self, store: Store, outlet: Outlet, vulcan: Vulcan) -> None:
+        self._store = store
+        self._outlet = outlet
+        self._vulcan = vulcan
+        self._pending: list[_Pending] = []
+        self._trades: dict[str, list[TradeRow]] = {}
+
+    def block(self, block: Block, now_ms: int) -> None:
+        """Take a block in and publish what follows from it."""
+        store = self._store
+        store.height, store.time_ms = block.height, block.time_ms
+        self._vulcan.tick(now_ms)
+        self._pending, self._trades = [], {}
+        for event in block.events:
+            self._handle(event)
+        if self._outlet.wants(BLOCK_HEIGHT, BLOCK_HEIGHT):
+            contents: shapes.Json = {"blockHeight": str(block.height), "time": iso(block.time_ms)}
+            self._outlet.publish(BLOCK_HEIGHT, BLOCK_HEIGHT, contents)
+        self._publish_accounts()
+        for event in block.events:
+            self._forward(event)
+        self._publish_public()
+
+    def _handle(self, event: BlockEvent) -> None:
+        match event.event:
+            case SubaccountUpdated() as update:
+                self._subaccount(update, event)
+            case Filled() as filled:
+                self._filled(filled, event)
+            case StatefulPlaced(order):
+                self._placed(order)
+            case ConditionalTriggered(order):
+                self._set_status(order, OPEN)
+            case StatefulRemoved(order, reason) if reason is not RemovalReason.FULLY_FILLED:
+                self._set_status(order, CANCELED)
+            case Transferred() as transfer:
+                self._transferred(transfer, event)
+            case Rewarded(amounts):
+                self._rewarded(amounts)
+            case _:
+                self._handle_market(event)
+
+    def _handle_market(self, event: BlockEvent) -> None:
+        match event.event:
+            case OracleUpdated(market_id, value):
+                row = self._store.by_oracle[market_id]
+                row.oracle_price = row.market.oracle_price(value)
+            case FundingUpdated() as funding:
+                self._funding(funding)
+            case FundingEstimated(perpetual_id, rate_e9):
+                self._store.by_perpetual[perpetual_id].next_funding_rate = scaled(rate_e9, -9)
+            case _:
+                pass
+
+    def _forward(self, event: BlockEvent) -> None:
+        match event.event:
+            case StatefulPlaced(order) if order.id.flags == LONG_TERM:
+                self._vulcan.stateful_opened(order)
+            case ConditionalTriggered() as triggered:
+                self._vulcan.triggered(triggered)
+            case StatefulRemoved() as removed:
+                self._vulcan.stateful_removed(removed)
+            case _:
+                pass
+
+    def _subaccount(self, update: SubaccountUpdated, event: BlockEvent) -> None:
+        store = self._store
+        owner = store.ensure(update.subaccount)
+        owner.updated_height, owner.updated_ms = store.height, store.time_ms
+        owner.usdc = scaled(update.usdc_quantums, -6)
+        touched = []
+        moment = Moment(event.event_id(store.height), store.height, store.time_ms)
+        for state in update.positions:
+            market = store.by_perpetual[state.perpetual_id].market
+            touched += apply_update(owner, market, state, moment)
+        owner.funding_indices = {perpetual: row.funding_index for perpetual, row in store.by_perpetual.items()}
+        if not self._wants(owner):
+            return
+        contents: shapes.Json = {}
+        if touched:
+            contents["perpetualPositions"] = [
+                shapes.position_stream(row, store.markets[row.market.ticker].oracle_price) for row in touched
+            ]
+        contents["assetPositions"] = [shapes.asset_stream(owner)]
+        self._queue(owner, contents)
+
+    def _filled(self, filled: Filled, event: BlockEvent) -> None:
+        store = self._store
+        market_row = store.by_pair[filled.taker.id.clob_pair_id]
+        market = market_row.market
+        size, price = market.size(filled.quantums), market.price(filled.subticks)
+        trade = TradeRow(event.event_id(store.height), filled.taker.side.name, size, price, store.time_ms, store.height)
+        market_row.trades.append(trade)
+        self._trades.setdefault(market.ticker, []).append(trade)
+        sides = (
+            (filled.maker, "MAKER", filled.maker_fee, filled.maker_filled_quantums),
+            (filled.taker, "TAKER", filled.taker_fee, filled.taker_filled_quantums),
+        )
+        for order, liquidity, fee, total in sides:
+            row = self._upsert(store.ensure(order.id.subaccount), order, market.size(total))
+            quote = scaled(filled.quote_quantums, -6)
+            self._fill_side(row, liquidity, trade, _Terms(quote, scaled(fee, -6), event.transaction_hash))
+
+    def _fill_side(self, order_row: OrderRow, liquidity: str, trade: TradeRow, terms: _Terms) -> None:
+        store = self._store
+        order = order_row.order
+        owner = store.ensure(order.id.subaccount)
+        market = store.by_pair[order.id.clob_pair_id].market
+        position = owner.latest_positions[market.perpetual_id]
+        before, entry_before = apply_fill(position, order.side.name, trade.size, trade.price, terms.fee)
+        fill = FillRow(
+            id=fill_uuid(trade.id, liquidity),
+            event_id=trade.id,
+            subaccount_id=owner.id,
+            subaccount_number=owner.number,
+            order_id=order_row.id,
+            side=order.side.name,
+            liquidity=liquidity,
+            market=market,
+            size=trade.size,
+            price=trade.price,
+            quote_amount=terms.quote,
+            fee=terms.fee,
+            transaction_hash=terms.transaction_hash,
+            created_ms=store.time_ms,
+            height=store.height,
+            client_metadata=str(order.client_metadata),
+            position_size_before=before,
+            entry_price_before=entry_before or None,
+            position_side_before=position.side,
+        )
+        owner.fills.append(fill)
+        kept = store.kept_rows(owner)
+        if len(owner.fills) > kept + kept // 10:
+            del owner.fills[:-kept]
+        if self._wants(owner):
+            oracle = store.markets[market.ticker].oracle_price
+            contents: shapes.Json = {
+                "perpetualPositions": [shapes.position_stream(position, oracle)],
+                "blockHeight": str(store.height),
+                "orders": [order_shapes.order_row_stream(order_row, owner, market)],
+            }
+            self._pending.append(_Pending(owner, contents, order_row.id, [shapes.fill_stream(fill)]))
+
+    def _upsert(self, owner: SubaccountRow, order: Order, total_filled: Decimal) -> OrderRow:
+        store = self._store
+        order_id = store.order_id(order)
+        row = store.orders.get(order_id)
+        if row is None:
+            row = OrderRow(order_id, order, OPEN, ZERO, store.time_ms, store.height, store.time_ms, store.height)
+        row.order = order
+        row.total_filled = total_filled
+        row.status = self._status(order, order_id, total_filled)
+        row.updated_ms, row.updated_height = store.time_ms, store.height
+        store.put_order(owner, row)
+        if row.status == FILLED:
+            owner.cached_orders.pop(order_id, None)
+        return row
+
+    def _status(self, order: Order, order_id: str, total_filled: Decimal) -> str:
+        """The status after a fill: dydx_get_order_status.sql ('stay OPEN' covers long-term, not conditional)."""
+        market = self._store.by_pair[order.id.clob_pair_id].market
+        if total_filled >= market.size(order.quantums):
+            return FILLED
+        if order.id.flags == LONG_TERM:
+            return OPEN
+        if order.time_in_force is TimeInForce.IOC:
+            return CANCELED
+        canceled = self._store.canceled.get(order_id)
+        if canceled is not None:
+            return CANCELED if canceled[0] == CANCELED else BEST_EFFORT_CANCELED
+        return OPEN
+
+    def _placed(self, order: Order) -> None:
+        store = self._store
+        owner = store.ensure(order.id.subaccount)
+        conditional = order.id.flags == CONDITIONAL
+        status = UNTRIGGERED if conditional else OPEN
+        row = OrderRow(
+            store.order_id(order), order, status, ZERO, store.time_ms, store.height, store.time_ms, store.height
+        )
+        store.put_order(owner, row)
+        if conditional and self._wants(owner):
+            market = store.by_pair[order.id.clob_pair_id].market
+            self._queue(owner, {"orders": [order_shapes.order_row_stream(row, owner, market)]})
+
+    def _set_status(self, order: Order, status: str) -> None:
+        row = self._store.orders.get(self._store.order_id(order))
+        if row is not None:
+            row.status = status
+            row.updated_ms, row.updated_height = self._store.time_ms, self._store.height
+
+    def _transferred(self, transfer: Transferred, event: BlockEvent) -> None:
+        store = self._store
+        ends = (transfer.sender, transfer.recipient)
+        rows = [store.ensure(end) if isinstance(end, SubaccountId) else None for end in ends]
+        addresses = [end.owner if isinstance(end, SubaccountId) else end for end in ends]
+        size = scaled(transfer.quote_quantums, -6)
+        row = TransferRow(
+            id=uuid5(f"{event.event_id(store.height)}-0-{ends[0]}-{ends[1]}"),
+            sender=addresses[0],
+            sender_number=rows[0].number if rows[0] else None,
+            recipient=addresses[1],
+            recipient_number=rows[1].number if rows[1] else None,
+            size=size,
+            created_ms=store.time_ms,
+            height=store.height,
+            transaction_hash=event.transaction_hash,
+        )
+        store.transfers.append(row)
+        for owner, sign in zip(rows, (-1, 1), strict=True):
+            if owner is None:
+                continue
+            owner.ever_transferred = True
+            owner.net_transfers += sign * size
+            if self._wants(owner):
+                self._queue(owner, {"transfers": shapes.transfer_stream(row, owner.address, owner.number)})
+
+    def _funding(self, event: FundingUpdated) -> None:
+        store = self._store
+        row = store.by_perpetual[event.perpetual_id]
+        previous = row.funding_index
+        row.funding_index = row.market.funding_index(event.index)
+        row.next_funding_rate = scaled(event.rate_e9, -9)
+        price = row.market.oracle_price(event.oracle_value)
+        funding = FundingRow(
+            row.market, row.next_funding_rate, price, row.funding_index, store.height, store.time_ms
+        )  # fmt: skip
+        row.fundings.append(funding)
+        del row.fundings[:-KEPT_ROWS], store.funding_payments[:-KEPT_ROWS]
+        for owner, position in store.open_rows():
+            if position.market is row.market:
+                payment = times(-position.size, row.funding_index - previous)
+                store.funding_payments.append(
+                    FundingPaymentRow(owner.id, owner.number, funding, position.size, payment)
+                )  # fmt: skip
+
+    def _rewarded(self, amounts: tuple[tuple[str, int], ...]) -> None:
+        store = self._store
+        for address, amount in amounts:
+            reward = RewardRow(scaled(amount, -18), store.height, store.time_ms)
+            rows = store.rewards.setdefault(address, [])
+            rows.append(reward)
+            if len(rows) > KEPT_ROWS:
+                del rows[0]
+            owner = store.subaccount(address, 0)
+            if owner is not None and self._wants(owner):
+                body = {
+                    "tradingReward": number(reward.amount),
+                    "createdAtHeight": str(store.height),
+                    "createdAt": iso(store.time_ms),
+                }
+                self._queue(owner, {"tradingReward": body})
+
+    def _wants(self, owner: SubaccountRow) -> bool:
+        return self._outlet.wants_account(owner.address, owner.number)
+
+    def _queue(self, owner: SubaccountRow, contents: shapes.Json) -> None:
+        self._pending.append(_Pending(owner, {**contents, "blockHeight": str(self._store.height)}))
+
+    def _publish_accounts(self) -> None:
+        last = {p.order_id: p for p in self._pending if p.order_id is not None}
+        for pending in self._pending:
+            target = pending if pending.order_id is None else last[pending.order_id]
+            if target is not pending:
+                earlier, own = pending.fills or [], target.fills or []
+                split = len(own) - 1
+                target.fills = [*own[:split], *earlier, *own[split:]]
+                continue
+            contents = pending.contents if pending.fills is None else {"fills": pending.fills, **pending.contents}
+            self._outlet.publish_account(pending.owner.address, pending.owner.number, contents)
+
+    def _publish_public(self) -> None:
+        store = self._store
+        for row in store.markets.values():
+            ticker = row.market.ticker
+            trades = self._trades.get(ticker, [])
+            if trades and self._outlet.wants(TRADES, ticker):
+                self._outlet.publish(TRADES, ticker, {"trades": [shapes.trade_stream(trade) for trade in trades]})
+            pairs = [(trade.price, trade.size) for trade in trades]
+            changed = store.candles[ticker].update(store.time_ms, pairs, row.open_interest, row.mid_price())
+            for resolution, candle in changed:
+                if self._outlet.wants(CANDLES, f"{ticker}/{resolution}"):
+                    self._outlet.publish(CANDLES, f"{ticker}/{resolution}", candle.contents(ticker, resolution))
+
+    def publish_oracle(self, block: Block) -> None:
+        """One update per oracle price that the block changed."""
+        if not self._outlet.wants(MARKETS, MARKETS):
+            return
+        for event in block.events:
+            if isinstance(event.event, OracleUpdated):
+                row = self._store.by_oracle[event.event.market_id]
+                price = {
+                    "oraclePrice": number(row.oracle_price),
+                    "effectiveAt": iso(block.time_ms),
+                    "effectiveAtHeight": str(block.height),
+                    "marketId": row.market.market_id,
+                }
+                self._outlet.publish(MARKETS, MARKETS, {"oraclePrices": {row.market.ticker: price}})

@@ -1,0 +1,1 @@
+"""Listeners and process around the pure core."""

@@ -1,0 +1,206 @@
+"""The whole venue in memory: exchange, actors, Indexer and its two protocols under one clock that the caller turns.
+
+`Venue.advance(now_ms)` does everything that is due, in order of time, so the outcome does not depend on how often it
+is called. Times are Unix milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from dydx_console.sim.actors.makers import Flood, Maker, flood_owner, maker_owner
+from dydx_console.sim.actors.party import deposit
+from dydx_console.sim.actors.prices import Oracle
+from dydx_console.sim.actors.takers import Takers, taker_owners
+from dydx_console.sim.actors.trader import DemoTrader
+from dydx_console.sim.core.addresses import DEMO_ADDRESS
+from dydx_console.sim.core.exchange import FIRST_HEIGHT, ChainOptions, Exchange
+from dydx_console.sim.core.fees import TIER_6, TIER_9, FeeTier
+from dydx_console.sim.core.markets import MARKETS
+from dydx_console.sim.core.orders import SubaccountId, Tx, TxAnswer
+from dydx_console.sim.indexer.comlink import Answer, Comlink, Request
+from dydx_console.sim.indexer.history import lay_history
+from dydx_console.sim.indexer.service import Indexer
+from dydx_console.sim.indexer.socks import Socks, SocksOptions
+
+CHAIN_ID = "dydx-sim-1"
+SLOTS = 4
+TRADER_SLOT = 2
+FLOOD_STEP_MS = 5
+LIVE_LEAD_BLOCKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOptions:
+    """What the venue is like. `rate` scales public activity, `flood` is extra BTC book updates per second."""
+
+    seed: int = 7
+    block_ms: int = 1_000
+    funding_speedup: int = 1
+    account: str = DEMO_ADDRESS
+    trader: bool = True
+    makers: bool = True
+    rate: int = 1
+    flood: int = 0
+    history_hours: int = 24
+    rate_limits: bool = True
+    snapshot_delay_ms: tuple[int, int] = (5, 20)
+    registration_delay_ms: tuple[int, int] = (15, 60)
+
+
+class Venue:
+    """A venue that has its history behind it and stands at `now_ms`."""
+
+    def __init__(self, options: VenueOptions, now_ms: int) -> None:
+        self.options = options
+        random = Random(options.seed)
+        self._random = random
+        tiers: dict[str, FeeTier] = {maker_owner(market): TIER_9 for market in MARKETS}
+        tiers[options.account] = TIER_6
+        unlimited = frozenset([*tiers, *taker_owners(), flood_owner()]) - {options.account}
+        chain = ChainOptions(
+            block_ms=options.block_ms,
+            funding_speedup=options.funding_speedup,
+            fee_tiers=tiers,
+            unlimited_owners=unlimited,
+        )
+        genesis = now_ms - options.history_hours * 3_600_000 - LIVE_LEAD_BLOCKS * options.block_ms
+        self.exchange = Exchange(chain, genesis)
+        self.indexer = Indexer(MARKETS, FIRST_HEIGHT, genesis, options.funding_speedup, brief=unlimited)
+        self._oracle = Oracle(self.exchange, Random(random.getrandbits(64)))
+        self._makers = [Maker(self.exchange, m, Random(random.getrandbits(64))) for m in MARKETS]
+        self._takers = Takers(self.exchange, Random(random.getrandbits(64)))
+        self._trader = DemoTrader(self.exchange, self._takers, Random(random.getrandbits(64)), options.account)
+        self._flood = Flood(self.exchange, self.exchange.market("BTC-USD"), options.flood) if options.flood else None
+        self.comlink = Comlink(self.indexer.store, limited=options.rate_limits)
+        self.socks = Socks(
+            self.comlink,
+            Random(random.getrandbits(64)),
+            SocksOptions(options.snapshot_delay_ms, options.registration_delay_ms),
+        )
+        self._next_flood_ms = now_ms
+        self._slot = 0
+        self._begin(now_ms)
+        self.indexer.outlet.watched = self.socks.watched
+        self.indexer.outlet.sink = self.socks.publish
+        self._now_ms = now_ms
+
+    @property
+    def trader(self) -> DemoTrader:
+        """The demo account's trader."""
+        return self._trader
+
+    @property
+    def next_due_ms(self) -> int:
+        """When `advance` next has something to do, if nothing arrives from outside."""
+        due = self._next_actor_ms()
+        if self._flood is not None:
+            due = min(due, self._next_flood_ms)
+        socks = self.socks.next_due_ms
+        return due if socks is None else min(due, socks)
+
+    def advance(self, now_ms: int) -> None:
+        """Do all that is due by `now_ms`; frames wait in the sessions' outboxes."""
+        while (due := self.next_due_ms) <= now_ms:
+            self._step(due)
+        self._now_ms = max(self._now_ms, now_ms)
+
+    def submit(self, tx: Tx, now_ms: int) -> TxAnswer:
+        """An outside transaction at `now_ms`: the node's answer. What follows from it is published at once."""
+        self.advance(now_ms)
+        answer = self.exchange.submit(tx, now_ms)
+        self._publish(now_ms)
+        return answer
+
+    def answer(self, request: Request, now_ms: int) -> Answer:
+        """An HTTP request at `now_ms`."""
+        self.advance(now_ms)
+        return self.comlink.answer(request, now_ms)
+
+    def skip_to(self, now_ms: int) -> None:
+        """Let time jump without blocks in between (the machine slept)."""
+        if now_ms > self.exchange.next_block_ms:
+            self.exchange.make_block(now_ms)
+            self._slot = 0
+            self._publish(now_ms)
+
+    def fund(self, subaccount: SubaccountId, usdc: int, now_ms: int) -> None:
+        """Deposit whole USDC from outside, effective with the next block."""
+        self.advance(now_ms)
+        deposit(self.exchange, subaccount, usdc, now_ms)
+
+    def _step(self, due: int) -> None:
+        if self.socks.next_due_ms == due:
+            self.socks.advance(due)
+        if self._flood is not None and self._next_flood_ms == due:
+            self._flood.run(due)
+            self._next_flood_ms = due + FLOOD_STEP_MS
+        if self._next_actor_ms() == due:
+            self._act(due)
+        self._publish(due)
+
+    def _next_actor_ms(self) -> int:
+        if self._slot < SLOTS:
+            return self.exchange.time_ms + self.exchange.block_ms * (2 * self._slot + 1) // (2 * SLOTS)
+        return self.exchange.next_block_ms
+
+    def _act(self, now_ms: int) -> None:
+        if self._slot >= SLOTS:
+            self.exchange.make_block(now_ms)
+            self._slot = 0
+            return
+        self._play_slot(self._slot, now_ms, self.exchange.block_ms)
+        self._slot += 1
+
+    def _play_slot(self, slot: int, now_ms: int, elapsed_ms: int) -> None:
+        if slot == 0 and self.options.makers:
+            self._oracle.step(elapsed_ms)
+            for maker in self._makers:
+                value = self._oracle.processes[maker.market.market_id].value
+                maker.step(now_ms, value, resized=2 * self.options.rate)
+            return
+        if self.options.makers:
+            self._takers.step(now_ms, self.options.rate)
+        if slot == TRADER_SLOT and self.options.trader:
+            self._trader.turn(now_ms)
+
+    def _publish(self, now_ms: int) -> None:
+        self.indexer.consume(self.exchange.drain(), now_ms)
+
+    def _begin(self, now_ms: int) -> None:
+        """Fund everybody, then live through the past in blocks that get shorter towards the present."""
+        start = self.exchange.time_ms
+        for maker in self._makers:
+            maker.fund(start)
+        self._takers.fund(start)
+        self._trader.fund(start)
+        if self.options.flood:
+            deposit(self.exchange, SubaccountId(flood_owner(), 0), 1_000_000, start)
+        lay_history(self.indexer, start, Random(self._random.getrandbits(64)))
+        self._history_block(start + 1)
+        for interval, until in self._stages(now_ms):
+            while self.exchange.time_ms + interval <= until:
+                self._past(interval)
+        self._trader.restart()
+        self._past(max(1, now_ms - self.exchange.time_ms))
+        self.exchange.block_ms = self.options.block_ms
+
+    def _stages(self, now_ms: int) -> tuple[tuple[int, int], ...]:
+        block = self.options.block_ms
+        return (
+            (1_800_000, now_ms - 2 * 3_600_000),
+            (120_000, now_ms - 60 * block),
+            (block, now_ms - block),
+        )
+
+    def _past(self, interval_ms: int) -> None:
+        start = self.exchange.time_ms
+        self.exchange.block_ms = interval_ms
+        for slot in range(SLOTS):
+            self._play_slot(slot, start + interval_ms * (2 * slot + 1) // (2 * SLOTS), interval_ms)
+        self._history_block(start + interval_ms)
+
+    def _history_block(self, time_ms: int) -> None:
+        self.exchange.make_block(time_ms)
+        self._publish(time_ms)
