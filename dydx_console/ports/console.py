@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-from dydx_console.domain.fill import Fill
 from dydx_console.ports.mailbox import Mailbox
 from dydx_console.ports.network import NetworkView
 
@@ -33,8 +32,4 @@ class ConsolePort(Protocol):
 
     def reconnect(self) -> None:
         """Ask for a fresh connection now."""
-        ...
-
-    def fills_page(self, offset: int, count: int) -> tuple[Fill, ...]:
-        """Return a page of all known fills, newest first."""
         ...

@@ -20,6 +20,7 @@ from dydx_console.sim.venue import VenueOptions
 
 EXIT_UNAVAILABLE = 69
 EXIT_USAGE = 2
+MAX_PORT = 65_535
 PR_SET_PDEATHSIG = 1
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -50,7 +51,7 @@ def run(options: ProcessOptions) -> int:
         _become_child()
     websocket_port = options.websocket_port
     if websocket_port is None:
-        websocket_port = options.port + 1 if options.port else 0
+        websocket_port = options.port + 1 if 0 < options.port < MAX_PORT else 0
     try:
         asyncio.run(_serve(options, websocket_port))
     except OSError as error:
@@ -66,7 +67,10 @@ async def _serve(options: ProcessOptions, websocket_port: int) -> None:
     for number in signals:
         loop.add_signal_handler(number, ended.set)
     if options.child:
-        loop.add_reader(sys.stdin.fileno(), _read_stdin, ended)
+        try:
+            loop.add_reader(sys.stdin.fileno(), _read_stdin, ended)
+        except PermissionError:
+            ended.set()  # stdin is a file: it has nothing to wait for, as if it had ended
     async with running(options.venue, rest_port=options.port, websocket_port=websocket_port) as served:
         _print_line(sys.stdout, {**served.facts(), "pid": os.getpid()})
         logging.getLogger("dydx_console.sim").info("serving %s", served.rest_url)
