@@ -131,7 +131,7 @@ def _marks(terminal: Terminal, venue: LoadVenue, count: int) -> list[float]:
 
 
 def _keys(terminal: Terminal, count: int) -> list[float]:
-    terminal.type("1/")
+    terminal.type("3/")
     time.sleep(0.5)
     found: list[float] = []
     for number in range(count):

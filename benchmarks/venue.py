@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 __all__ = ["ADDRESS", "LoadVenue"]
 
@@ -204,10 +205,15 @@ class LoadVenue:
     async def _serve(self, socket: ServerConnection) -> None:
         self._socket, self._message_id, self._joined = socket, 0, asyncio.Event()
         await socket.send(json.dumps({"type": "connected", "connection_id": "c", "message_id": 0}))
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._load(socket))
+        load = asyncio.ensure_future(self._load(socket))
+        try:
             async for text in socket:
                 await self._answer(socket, json.loads(text))
+        except ConnectionClosed:
+            pass
+        finally:
+            load.cancel()
+            await asyncio.gather(load, return_exceptions=True)
 
     async def _answer(self, socket: ServerConnection, request: dict[str, str]) -> None:
         channel = request["channel"]

@@ -15,6 +15,7 @@ from dydx_console.engine.compose import live_engine
 from dydx_console.engine.plan import LivePlan
 from dydx_console.engine.runtime import Engine
 from dydx_console.ports.network import NetworkView
+from dydx_console.safety.networks import SIM_CHAIN_ID
 
 __all__ = ["ScreenOptions", "demo", "record", "run", "show"]
 
@@ -38,19 +39,15 @@ def run(watching: Watching, options: ScreenOptions, record_to: Path | None) -> i
 
 
 def demo(settings: Settings, options: ScreenOptions, seed: int | None) -> int:
-    """Open the console on an exchange of its own; returns the exit code."""
-    from dydx_console.engine.child import ChildError, SimChild
+    """Open the console on an exchange of its own; returns the exit code. The screen does not wait for the exchange."""
+    from dydx_console.engine.child import SimChild
+    from dydx_console.sim.core.addresses import DEMO_ADDRESS
 
     log_path = open_log(settings)
-    child = SimChild(() if seed is None else ("--seed", str(seed)))
+    child = SimChild(("--account", DEMO_ADDRESS, *(() if seed is None else ("--seed", str(seed)))))
     try:
-        urls = child.urls()
-    except ChildError as error:
-        fail(Exit.UNREACHABLE, f"{error} (log: {log_path})")
-    try:
-        view = NetworkView("demo", "sim", urls.chain_id, None, None, confirmed=True, read_only=True)
-        plan = LivePlan(urls.rest, urls.websocket, urls.account, 0)
-        return show(live_engine(plan, view), settings, options, log_path)
+        view = NetworkView("demo", "sim", SIM_CHAIN_ID, None, None, confirmed=True, read_only=True)
+        return show(live_engine(LivePlan("", "", DEMO_ADDRESS, 0), view, child), settings, options, log_path)
     finally:
         child.stop()
 

@@ -49,7 +49,7 @@ class Section(BaseModel):
 class UiSettings(Section):
     """How the screen looks and behaves."""
 
-    theme: str = Field(default="dydx-dark", description="Colour theme; the palette (ctrl+p) lists them.")
+    theme: str = Field(default="console-dark", description="Colour theme; the palette (ctrl+p) lists them.")
     bell: bool = Field(default=True, description="Ring the terminal's bell when an order fills.")
     keys: dict[str, str] = Field(
         default_factory=dict, description="Other keys for actions, by the action's id: `help` on the screen names them."

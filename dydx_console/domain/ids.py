@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from bech32 import CHARSET, bech32_decode, convertbits
+from bech32 import CHARSET, bech32_decode
 
 __all__ = [
     "ADDRESS_PREFIX",
@@ -24,8 +24,8 @@ PARENTS = 128
 """Subaccounts 0…127 are parents; child k of parent p is p + 128 k (dYdX docs: concepts, isolated subaccounts)."""
 CHILDREN_PER_PARENT = 1000
 
-_ADDRESS_BYTES = 20
 _ADDRESS_LENGTH = 43
+"""Prefix, separator, the 32 words of a 20-byte account, and six of checksum."""
 _SUBACCOUNT = re.compile(r"[0-9]{1,9}")
 
 
@@ -70,9 +70,6 @@ def parse_address(text: str) -> str:
     _, words = bech32_decode(text)
     if words is None:
         raise AddressError("the address's checksum does not fit: a character is mistyped or missing")
-    payload = convertbits(words, 5, 8, False)
-    if payload is None or len(payload) != _ADDRESS_BYTES:
-        raise AddressError("the address does not hold the 20 bytes of an account")
     return text
 
 

@@ -1,7 +1,10 @@
 """Puts engines together: the only place that knows every room."""
 
+import asyncio
 import random
+from dataclasses import replace
 
+from dydx_console.engine.child import SimChild
 from dydx_console.engine.plan import LivePlan
 from dydx_console.engine.player import RecordingClock, RecordingPlayer
 from dydx_console.engine.publish import Publisher
@@ -19,9 +22,10 @@ __all__ = ["live_engine", "replay_engine"]
 MEGABYTE = 1_000_000
 
 
-def live_engine(plan: LivePlan, network: NetworkView) -> Engine:
+def live_engine(plan: LivePlan, network: NetworkView, child: SimChild | None = None) -> Engine:
     """Return an engine that follows a network's Indexer; it is not started yet.
 
+    With `child` the URLs are those of an exchange that is still starting; waiting for it is the engine's first task.
     Raises OSError where the recording of the plan cannot be begun; an existing file is never overwritten.
     """
     clock, mailbox = SystemClock(), Mailbox()
@@ -32,7 +36,11 @@ def live_engine(plan: LivePlan, network: NetworkView) -> Engine:
     async def build() -> Source:
         from dydx_console.engine.live import LiveSource
 
-        return LiveSource(plan, publisher, clock=clock, rng=random.Random(), tap=tap)  # noqa: S311 - spreads delays
+        reached = plan
+        if child is not None:
+            urls = await asyncio.to_thread(child.urls)
+            reached = replace(plan, rest_url=urls.rest, websocket_url=urls.websocket)
+        return LiveSource(reached, publisher, clock=clock, rng=random.Random(), tap=tap)  # noqa: S311 - spreads delays
 
     engine = Engine(publisher, build, mailbox=mailbox, network=network, clock=clock)
     if plan.record_to is not None:

@@ -3,10 +3,13 @@
 from collections import deque
 from collections.abc import Iterable
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from dydx_console.ports.notices import Level, Notice
-from dydx_console.state.console import Section
-from dydx_console.state.snapshot import Snapshot
+
+if TYPE_CHECKING:  # the screen paints its first frame before the state's modules are needed
+    from dydx_console.state.console import Section
+    from dydx_console.state.snapshot import Snapshot
 
 __all__ = ["Mail", "Mailbox"]
 
@@ -21,7 +24,7 @@ class Mail:
 
     __slots__ = ("changed", "notices", "snapshot")
 
-    def __init__(self, snapshot: Snapshot | None, changed: frozenset[Section], notices: tuple[Notice, ...]) -> None:
+    def __init__(self, snapshot: "Snapshot | None", changed: "frozenset[Section]", notices: tuple[Notice, ...]) -> None:
         self.snapshot = snapshot
         self.changed = changed
         self.notices = notices
@@ -35,14 +38,14 @@ class Mailbox:
 
     def __init__(self, most_notices: int = MOST_NOTICES) -> None:
         self._lock = Lock()
-        self._snapshot: Snapshot | None = None
+        self._snapshot: "Snapshot | None" = None
         self._is_new = False
-        self._changed: set[Section] = set()
+        self._changed: set["Section"] = set()
         self._notices: deque[Notice] = deque()
         self._most_notices = most_notices
         self._dropped = 0
 
-    def publish(self, snapshot: Snapshot, changed: Iterable[Section]) -> None:
+    def publish(self, snapshot: "Snapshot", changed: "Iterable[Section]") -> None:
         """Leave a snapshot and name what changed in it."""
         with self._lock:
             self._snapshot = snapshot
@@ -58,7 +61,7 @@ class Mailbox:
                 self._notices.remove(passing)
                 self._dropped += 1
 
-    def latest(self) -> Snapshot | None:
+    def latest(self) -> "Snapshot | None":
         """Return the newest snapshot without taking it."""
         with self._lock:
             return self._snapshot

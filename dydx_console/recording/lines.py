@@ -10,8 +10,6 @@ import msgspec
 
 __all__ = ["BadLineError", "Entry", "encode", "read_entries"]
 
-MOST_LINE_CHARS = 64 * 1024 * 1024
-
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a recording; the fields that its kind does not use are absent.
@@ -62,18 +60,20 @@ def read_entries(lines: Iterable[str]) -> Iterator[Entry]:
     Raises BadLineError at the first line that is cut, not JSON, or lacks what its kind needs; what was yielded before
     it is whole.
     """
-    number = 0
+    is_empty = True
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
+        is_empty = False
         try:
-            if _head.decode(line).ev not in _USED:
-                continue
-            yield _entry.decode(line)
+            if _head.decode(line).ev in _USED:
+                yield _entry.decode(line)
         except msgspec.ValidationError as error:
             raise BadLineError(number, f"not an entry of a recording: {error}") from None
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError):
             whole = line.endswith("\n")
             raise BadLineError(number, "not JSON" if whole else "the line is cut short") from None
-    if number == 0:
+        except RecursionError:
+            raise BadLineError(number, "not an entry of a recording: it nests too deeply") from None
+    if is_empty:
         raise BadLineError(1, "the recording is empty")

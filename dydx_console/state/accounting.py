@@ -177,7 +177,8 @@ def _booked(ledger: Ledger, fill: Fill) -> Ledger:
     if not rest:
         return closed
     signed_rest = rest if size > ZERO else -rest
-    return _increased(closed, signed_rest, fill.price, fill.paid - share, fill.created_at)
+    opened = _increased(closed, signed_rest, fill.price, fill.paid - share, fill.created_at)
+    return replace(opened, fees=ledger.fees + fill.paid)
 
 
 def _increased(ledger: Ledger, size: Decimal, price: Decimal, paid: Decimal, at: datetime) -> Ledger:

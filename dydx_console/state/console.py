@@ -9,7 +9,7 @@ from typing import Any
 from dydx_console.domain import events as ev
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import Reward
-from dydx_console.domain.ids import PositionKey, parent_of
+from dydx_console.domain.ids import PositionKey, StreamVersion, parent_of
 from dydx_console.domain.position import ChildState
 from dydx_console.state.accounting import Ledger, Ledgers
 from dydx_console.state.books import Books
@@ -230,7 +230,7 @@ class ConsoleState:
         self.exists = event.exists or bool(self.exists)
         covered = set(self.holdings.subaccounts) if event.parent is not None else {event.subaccount or 0}
         taken = self.holdings.take_snapshot(event.children, covered, event.version)
-        self._anchor(taken, event.block_height)
+        self._anchor(taken, event.block_height, event.version)
         ids = frozenset(patch.id for patch in event.orders)
         listing = Listing(event.version, event.parent, event.subaccount, ids, event.block_height, self.block_time)
         self.orders.take_listing(listing, event.orders)
@@ -265,9 +265,9 @@ class ConsoleState:
         self._ledgers.forget(touched)
         return new
 
-    def _anchor(self, children: tuple[ChildState, ...], height: int | None) -> None:
+    def _anchor(self, children: tuple[ChildState, ...], height: int | None, mark: StreamVersion | None) -> None:
         for child in children:
-            self.funding.rebase(child)
+            self.funding.rebase(child, mark)
             self._ledgers.anchor(child, height)
 
     def _account_read(self, event: ev.AccountRead) -> Changes:
@@ -275,7 +275,8 @@ class ConsoleState:
         if not self._is_ours(event.address, number):
             return Changes()
         self.exists = event.exists or bool(self.exists)
-        self._anchor(tuple(child for child in event.children if self.holdings.take_read(child)), self.height)
+        taken = tuple(child for child in event.children if self.holdings.take_read(child))
+        self._anchor(taken, self.height, None)
         return Changes({Section.ACCOUNT})
 
     def _orders_read(self, event: ev.OrdersRead) -> Changes:

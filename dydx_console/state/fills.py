@@ -159,6 +159,11 @@ class Fills:
             return self._places[one.id] < self._places[other.id]
         return False
 
+    def _goes_first(self, one: Fill, other: Fill) -> bool:
+        if self._is_before(one, other) or self._is_before(other, one):
+            return self._is_before(one, other)
+        return self._rank(one) < self._rank(other)
+
     def _note_block(self, key: PositionKey, height: int) -> None:
         keys = self._keys_at.get(height)
         if keys is None:
@@ -174,7 +179,10 @@ class Fills:
         queues = [list(reversed(self._chains[key].blocks[height].fills)) for key in keys]
         joined: list[Fill] = []
         while queues:
-            first = min(queues, key=lambda queue: self._rank(queue[-1]))
+            first = queues[0]
+            for queue in queues[1:]:
+                if self._goes_first(queue[-1], first[-1]):
+                    first = queue
             joined.append(first.pop())
             queues = [queue for queue in queues if queue]
         return joined

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from math import inf
 from statistics import median
 
 from dydx_console.domain.events import ChannelKey
@@ -151,8 +152,10 @@ class Freshness:
         self._connection(number, at).ready_at = at
 
     def closed(self, number: int, at: float) -> None:
-        """Note the end of a connection."""
-        self._connection(number, at).closed_at = at
+        """Note the end of a connection: what is still missing then is lost, but for answers that were awaited."""
+        held = self._connection(number, at)
+        held.closed_at = at
+        self._gaps += held.sequence.give_up(inf, self._awaited(number, at))
 
     def accept(self, number: int, message_id: int, at: float) -> bool:
         """Note a message's number; returns False for one that was taken before."""

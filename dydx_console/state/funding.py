@@ -28,6 +28,7 @@ class Row:
     place: int
     figure: Decimal
     has_ended: bool
+    height: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +108,28 @@ class Funding:
                     line.add_up()
         self._known = True
 
-    def rebase(self, child: ChildState) -> None:
-        """Count the stream's movement of a subaccount from its rows, just read by REST."""
+    def rebase(self, child: ChildState, mark: StreamVersion | None) -> None:
+        """Count the stream's movement of a subaccount from its rows, just read again.
+
+        `mark` is the version of a snapshot, None for a REST answer: rows sent after it, or of later blocks, stay.
+        """
         given = {PositionKey(child.subaccount, position.market): position for position in child.positions}
         held = {key for key in self._lines if key.subaccount == child.subaccount}
         with localcontext(MATH):
             for key in held | set(given):
-                self._rebase(self._lines.setdefault(key, Line()), given.get(key), child.read_at_height)
+                self._rebase(self._lines.setdefault(key, Line()), given.get(key), child, mark)
 
-    def _rebase(self, line: Line, position: Position | None, height: int | None) -> None:
+    def _rebase(self, line: Line, position: Position | None, child: ChildState, mark: StreamVersion | None) -> None:
+        height = child.read_at_height
         base = Base(height=height)
         if position is not None:
             opened = position.opened_at_height if position.opened_at_height is not None else position.opened_at
             base = Base(position.net_funding or ZERO, height, opened)
+        later = {name: row for name, row in line.rows.items() if _stands(row, child.height, mark)}
+        line.rows = {name: row for name, row in line.rows.items() if name not in later}
         if self._known:
             line.carried += line.moved_to(position, base)
-        line.rows, line.base = {}, base
+        line.rows, line.base = later, base
         line.add_up()
 
     def take_rows(self, positions: Iterable[Position], version: StreamVersion) -> None:
@@ -135,7 +142,7 @@ class Funding:
             held = line.rows.get(name)
             if held is None or (version, place) >= (held.version, held.place):
                 has_ended = position.status != PositionStatus.OPEN
-                line.rows[name] = Row(version, place, position.net_funding, has_ended)
+                line.rows[name] = Row(version, place, position.net_funding, has_ended, position.height)
 
     def total(self, key: PositionKey) -> Decimal | None:
         """Return the funding of a subaccount and market, None while its payments have not been read."""
@@ -144,3 +151,9 @@ class Funding:
         line = self._lines.get(key)
         with localcontext(MATH):
             return ZERO if line is None else line.total()
+
+
+def _stands(row: Row, height: int | None, mark: StreamVersion | None) -> bool:
+    if mark is not None and row.version > mark:
+        return True
+    return height is not None and row.height is not None and row.height > height

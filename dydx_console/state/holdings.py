@@ -18,16 +18,21 @@ _Version = tuple[int, int, int, int]
 _Seen = tuple[_Version, int | None]
 _NEVER: _Version = (0, -1, 0, 0)
 _LAST: _Version = (1 << 62, 0, 0, 0)
-_INHERITED = ("position_id", "max_size", "exit_price", "opened_at", "opened_at_height")
 
 
 @dataclass(slots=True)
 class Child:
-    """One subaccount's rows, and how new each is: `seen` keeps the rows that have ended too."""
+    """One subaccount's rows, and how new each is: `seen` keeps the rows that have ended too.
+
+    `read` are the positions of the last re-read, which alone tell when a position was opened, and `first` the first
+    stream row after it of each market: rows of that one's id are the position that was read.
+    """
 
     positions: dict[str, Position] = field(default_factory=dict)
     balances: dict[str, Balance] = field(default_factory=dict)
     seen: dict[str, _Seen] = field(default_factory=dict)
+    read: dict[str, Position] = field(default_factory=dict)
+    first: dict[str, tuple[_Seen, str | None]] = field(default_factory=dict)
     floor: _Version = _NEVER
     floor_height: int | None = None
     read_height: int | None = None
@@ -75,8 +80,12 @@ class Holdings:
             if _is_covered(child, mark, height):
                 continue
             uncovered.append(position)
+            before = child.positions.get(position.market)
+            _note_first(child, position, (mark, height))
             if _is_newer(child, f"p:{position.market}", mark, height):
-                changed |= _put_position(child, position)
+                _put_position(child, position)
+            _tell_opening(child, position.market)
+            changed |= child.positions.get(position.market) != before
         for index, balance in enumerate(balances):
             child, mark = self._child(balance.subaccount), (*version, index)
             if not _is_covered(child, mark, height) and _is_newer(child, f"b:{balance.asset}", mark, height):
@@ -114,7 +123,7 @@ class Holdings:
             return False
         if height is not None and child.floor_height is not None and height < child.floor_height:
             return False
-        child.read_height = height
+        child.read_height = child.read_height if height is None else height
         _replace_rows(child, state, partial(_stands, _LAST, height))
         return True
 
@@ -151,36 +160,50 @@ def _is_newer(child: Child, name: str, version: _Version, height: int | None) ->
     return True
 
 
-def _put_position(child: Child, position: Position) -> bool:
-    held = child.positions.get(position.market)
+def _put_position(child: Child, position: Position) -> None:
     if position.status != PositionStatus.OPEN or not position.net_size:
-        return child.positions.pop(position.market, None) is not None
-    if held is not None and _same_life(held, position):
-        known = {n: getattr(held, n) for n in _INHERITED if getattr(position, n) is None}
-        position = replace(position, **known)
-    child.positions[position.market] = position
-    return position != held
+        child.positions.pop(position.market, None)
+    else:
+        child.positions[position.market] = position
 
 
-def _same_life(held: Position, position: Position) -> bool:
-    """Return whether two rows of a market are one position, not the one before and after a close or flip."""
-    if (held.net_size > 0) != (position.net_size > 0):
+def _note_first(child: Child, position: Position, seen: _Seen) -> None:
+    held = child.first.get(position.market)
+    if held is None or seen[0] < held[0][0]:
+        child.first[position.market] = (seen, position.position_id)
+
+
+def _tell_opening(child: Child, market: str) -> None:
+    """Give a stream row's position the opening that the re-read told, if it is the same position."""
+    held, read = child.positions.get(market), child.read.get(market)
+    if held is None or market not in child.first:
+        return
+    is_same = read is not None and _is_same(held, read, child.first[market][1])
+    opened = (read.opened_at, read.opened_at_height) if is_same and read is not None else (None, None)
+    child.positions[market] = replace(held, opened_at=opened[0], opened_at_height=opened[1])
+
+
+def _is_same(held: Position, read: Position, first_id: str | None) -> bool:
+    if (held.net_size > 0) != (read.net_size > 0):
         return False
-    if held.position_id is not None and position.position_id is not None:
-        return held.position_id == position.position_id
-    if held.opened_at_height is not None and position.opened_at_height is not None:
-        return held.opened_at_height == position.opened_at_height
-    return held.sum_open is None or position.sum_open is None or position.sum_open >= held.sum_open
+    if held.position_id is not None:
+        return held.position_id == first_id
+    return held.sum_open is None or read.sum_open is None or held.sum_open >= read.sum_open
 
 
 def _replace_rows(child: Child, state: ChildState, keeps: Callable[[_Seen], bool]) -> None:
     kept = {name for name, seen in child.seen.items() if keeps(seen)}
-    given = {f"p:{position.market}" for position in state.positions}
-    for market in [m for m in child.positions if f"p:{m}" not in kept and f"p:{m}" not in given]:
+    child.read = {position.market: position for position in state.positions}
+    child.first = {market: first for market, first in child.first.items() if keeps(first[0])}
+    for market in [m for m in child.positions if f"p:{m}" not in kept and m not in child.read]:
         del child.positions[market]
     for position in state.positions:
         if f"p:{position.market}" not in kept:
             _put_position(child, position)
+    for market, held in child.positions.items():
+        if f"p:{market}" in kept:
+            child.first.setdefault(market, (child.seen[f"p:{market}"], held.position_id))
+            _tell_opening(child, market)
     balances = {balance.asset: balance for balance in state.balances if f"b:{balance.asset}" not in kept}
     for asset in [a for a in child.balances if f"b:{a}" not in kept and a not in balances]:
         del child.balances[asset]

@@ -175,7 +175,10 @@ class IndexerFeed:
             self._session = session
             self._tap.opened(number, url, now)
             self._sink(OpenedEvent(number, now))
-            yield session
+            try:
+                yield session
+            finally:
+                await socket.close()
 
     def _closed(self, session: Session) -> None:
         now = self._clock.monotonic()

@@ -124,7 +124,7 @@ class IndexerProtocol:
             message = _envelope.decode(text)
         except wire.UNREADABLE as error:
             return Frame(self.connection, None, None, (self._rejected(None, str(error), text, at),), at)
-        key = None if message.channel is None else channels.key_of(clean(message.channel), clean(message.id or ""))
+        key = self._key_of(message)
         try:
             facts = self._facts(message, key, at)
         except (*wire.UNREADABLE, NumberError, UnexpectedMessageError) as error:
