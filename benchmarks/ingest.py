@@ -165,7 +165,8 @@ def _growth() -> None:
             for text in texts:
                 state.apply(protocol.receive(_copy_of(text, copy, message_id), 0.0))
                 message_id += 1
-        fresh = [_copy_of(text, copies, message_id + place) for place, text in enumerate(texts)]
+        updates = [text for text in texts if '"channel_data"' in text]
+        fresh = [_copy_of(text, copies, message_id + place) for place, text in enumerate(updates)]
         orders, fills = len(state.orders), len(state.fills)
         gc.collect()
         started = time.process_time()

@@ -1,0 +1,129 @@
+"""What a pane's title says of its figures: the state of their channels and how old they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dydx_console.state.freshness import ChannelView, PictureState
+from dydx_console.views.format import age
+from dydx_console.views.table import Cell, Ink, Line
+
+if TYPE_CHECKING:
+    from dydx_console.state.snapshot import Snapshot
+
+__all__ = [
+    "ACCOUNT",
+    "MARKETS",
+    "PaneHealth",
+    "SteadyHealth",
+    "health_line",
+    "pane_health",
+    "state_ink",
+    "stream_health",
+]
+
+ACCOUNT = ("v4_parent_subaccounts", "v4_subaccounts")
+MARKETS = ("v4_markets",)
+_BEST_FIRST = (
+    PictureState.LIVE,
+    PictureState.POLLING,
+    PictureState.DELAYED,
+    PictureState.STALE,
+    PictureState.SUSPECT,
+    PictureState.SYNCING,
+    PictureState.CHAIN_HALTED,
+    PictureState.OFFLINE,
+)
+_INKS = {
+    PictureState.LIVE: Ink.DIM,
+    PictureState.POLLING: Ink.WARN,
+    PictureState.DELAYED: Ink.WARN,
+    PictureState.SYNCING: Ink.WARN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PaneHealth:
+    """State and age of what a pane shows. `is_dim` asks for dimmed figures: they may be wrong by now."""
+
+    state: PictureState
+    age_s: float | None
+
+    @property
+    def is_dim(self) -> bool:
+        """Whether the figures are not to be trusted as of now."""
+        return self.state not in (PictureState.LIVE, PictureState.POLLING, PictureState.DELAYED)
+
+
+SYNCING = PaneHealth(PictureState.SYNCING, None)
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyHealth:
+    """The health that a title shows: a new state at once, a new age once a second, so that ages do not flicker.
+
+    `at` is when `shown` was taken, in seconds of the screen's clock; whole seconds keep the titles in step.
+    """
+
+    shown: PaneHealth = SYNCING
+    at: float = -1e9
+
+    def after(self, health: PaneHealth, now: float) -> SteadyHealth:
+        """Return what to show once the health is this."""
+        if health.state is self.shown.state and int(now) == int(self.at):
+            return self
+        return SteadyHealth(health, now)
+
+
+def pane_health(snapshot: Snapshot | None, elapsed_s: float, *, needs_markets: bool) -> PaneHealth:
+    """Return the state of the account's channel, or of the oracle prices where those are needed and worse.
+
+    Args:
+        snapshot: the newest picture, None before the first.
+        elapsed_s: seconds since it was taken.
+        needs_markets: whether the pane's figures move with oracle prices.
+    """
+    if snapshot is None:
+        return SYNCING
+    found = _worst(snapshot.stream.channels, ACCOUNT, elapsed_s)
+    if not needs_markets:
+        return found
+    return max(found, _worst(snapshot.stream.channels, MARKETS, elapsed_s), key=_badness)
+
+
+def stream_health(snapshot: Snapshot | None, elapsed_s: float) -> PaneHealth:
+    """Return the state of the stream as a whole."""
+    if snapshot is None:
+        return SYNCING
+    stream = snapshot.stream
+    live_limit_s = max((view.live_limit_s for view in stream.channels), default=3.0)
+    key = stream.channels[0].key if stream.channels else None
+    if key is None:
+        return PaneHealth(stream.state, stream.age_s)
+    later = ChannelView(key, stream.state, stream.age_s, 0, live_limit_s).later(elapsed_s)
+    return PaneHealth(later.state, later.age_s)
+
+
+def state_ink(state: PictureState) -> Ink:
+    """Return the ink of a state's word."""
+    return _INKS.get(state, Ink.BAD)
+
+
+def health_line(health: PaneHealth) -> Line:
+    """Return the state as a pane's title shows it: the age alone while live, the word before it otherwise."""
+    if health.state is PictureState.LIVE:
+        return (Cell(age(health.age_s), Ink.DIM),)
+    ink = state_ink(health.state)
+    text = str(health.state) if health.age_s is None else f"{health.state} {age(health.age_s)}"
+    return (Cell(text, ink),)
+
+
+def _worst(channels: Iterable[ChannelView], names: tuple[str, ...], elapsed_s: float) -> PaneHealth:
+    views = [view.later(elapsed_s) for view in channels if view.key.channel in names]
+    return max((PaneHealth(view.state, view.age_s) for view in views), key=_badness, default=SYNCING)
+
+
+def _badness(health: PaneHealth) -> tuple[int, float]:
+    return _BEST_FIRST.index(health.state), health.age_s if health.age_s is not None else -1.0

@@ -1,0 +1,86 @@
+"""The program that the pty tests run: the screen over a port whose engine is a thread of this file.
+
+usage: child.py MODE FOLDER
+"""
+
+import os
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from tui.fakes import TESTNET, FakePort
+from tui.pictures import HOSTILE, fill, picture, poisoned, stream
+
+from dydx_console.ports.notices import Level, Notice
+from dydx_console.tui.run import UiOptions, run_console
+
+
+class Engine(FakePort):
+    """Publishes forty pictures a second and counts them in a file, beside how often the screen looked."""
+
+    looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return super().monotonic()
+
+    def run(self, counters: Path) -> None:
+        revision = 0
+        while True:
+            revision += 1
+            fills = tuple(fill(number) for number in range(40 + revision % 7, 0, -1))
+            self.show(picture(at=time.monotonic(), revision=revision, fills=fills, height=1000 + revision))
+            counters.write_text(f"{revision} {self.looks}")
+            time.sleep(0.025)
+
+
+class Crashing(Engine):
+    """Fails in the screen's thread once its picture was seen."""
+
+    def monotonic(self) -> float:
+        mnemonic = "CANARY-abandon-ability-able"
+        if super().monotonic() and self.looks > 20:
+            raise RuntimeError(f"boom {len(mnemonic)}")
+        return super().monotonic()
+
+
+def hostile(port: FakePort) -> None:
+    """Show every hostile text in every field, one after another."""
+    for text in HOSTILE:
+        port.mailbox.notify(Notice(text, Level.ERROR, stays=True))
+        port.mailbox.notify(Notice(text, Level.WARNING))
+        port.show(replace(poisoned(picture(), text), at=time.monotonic(), stream=stream()))
+        time.sleep(0.15)
+    port.failure = "".join(HOSTILE)
+    port.show(picture(at=time.monotonic(), height=777_777))
+
+
+def noisy() -> None:
+    """Write to file descriptor 2 as a C library does."""
+    while True:
+        os.write(2, b"NOISE-from-a-library\n")
+        time.sleep(0.05)
+
+
+def main() -> int:
+    mode, folder = sys.argv[1:]
+    counters = Path(folder) / "counters"
+    port = Crashing() if mode == "crash" else Engine()
+    options = UiOptions(log_path=Path(folder) / "ui.log")
+    if mode == "hostile":
+        port.network = replace(TESTNET, name=HOSTILE[5] + "net", chain_id=HOSTILE[6], environment=HOSTILE[9],
+                               warnings=HOSTILE)  # fmt: skip
+        threading.Thread(target=hostile, args=(port,), daemon=True).start()
+    else:
+        threading.Thread(target=port.run, args=(counters,), daemon=True).start()
+    if mode == "noise":
+        threading.Thread(target=noisy, daemon=True).start()
+    if mode == "short":
+        options = replace(options, for_seconds=1.0, screenshot=Path(folder) / "end.svg")
+    return run_console(port, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Runs the app without a terminal and reads what it would show."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from tui.fakes import FakePort
+from tui.pictures import picture
+
+from dydx_console.tui.app import ConsoleApp
+from dydx_console.tui.options import UiOptions
+
+DEADLINE_S = 4.0
+
+
+@dataclass
+class Desk:
+    """A running app, its port and the hands on its keyboard."""
+
+    app: ConsoleApp
+    port: FakePort
+    pilot: Pilot[None]
+
+    def text(self) -> str:
+        """Return the screen as lines of text."""
+        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+
+    def pane(self, name: str) -> Any:
+        """Return a pane of the desk."""
+        return self.app.screen_stack[0].query_one(f"#{name}")
+
+    async def until(self, holds: Callable[[], Any]) -> None:
+        """Wait until something holds; fails with the screen's text where it never does."""
+        end = time.monotonic() + DEADLINE_S
+        while not holds():
+            assert time.monotonic() < end, self.text()
+            await asyncio.sleep(0.01)
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after another, slowly enough for a person."""
+        for key in keys:
+            await self.pilot.press(key)
+
+
+@asynccontextmanager
+async def desk(
+    tmp_path: Path, size: tuple[int, int] = (160, 50), port: FakePort | None = None, **options: Any
+) -> AsyncIterator[Desk]:
+    """Run the app over a port; without one, over a live account."""
+    if port is None:
+        port = FakePort(now=0.0)
+        port.show(picture())
+    app = ConsoleApp(port, UiOptions(log_path=tmp_path / "ui.log", screenshot_dir=tmp_path, **options))
+    async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+        shown = Desk(app, port, pilot)
+        await shown.until(lambda: port.mailbox.latest() is None or app.picture.snapshot is not None)
+        await shown.until(lambda: not any(slot.is_dirty and slot.painter.is_on_screen for slot in app.frames._slots))
+        await pilot.pause()
+        yield shown
