@@ -53,10 +53,9 @@ def demo(settings: Settings, options: ScreenOptions, seed: int | None) -> int:
 
 
 def show(engine: Engine, settings: Settings, options: ScreenOptions, log_path: Path) -> int:
-    """Run an engine under the screen; returns the exit code when the screen has been left."""
+    """Run an engine under the screen, which starts it; returns the exit code when the screen has been left."""
     from dydx_console.tui.run import UiOptions, run_console
 
-    engine.start()
     try:
         return run_console(
             engine,

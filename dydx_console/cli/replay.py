@@ -3,17 +3,19 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dydx_console.cli.exits import Exit, fail
 from dydx_console.cli.live import ScreenOptions, show
 from dydx_console.cli.watching import open_log
 from dydx_console.config.settings import Settings
 from dydx_console.engine.compose import replay_engine
-from dydx_console.engine.replay import ReplaySource, watched_in
 from dydx_console.ports.network import NetworkView
 from dydx_console.recording.lines import BadLineError, Entry, read_entries
-from dydx_console.state.console import ConsoleState
-from dydx_console.state.snapshot import Snapshot, snapshot_of
+
+if TYPE_CHECKING:
+    from dydx_console.state.console import ConsoleState
+    from dydx_console.state.snapshot import Snapshot
 
 __all__ = ["REPLAY_NETWORK", "Loaded", "final_snapshot", "load_recording", "play", "print_final_document"]
 
@@ -50,8 +52,12 @@ def load_recording(path: Path) -> Loaded:
     return Loaded(tuple(entries), None)
 
 
-def final_snapshot(entries: tuple[Entry, ...]) -> tuple[Snapshot, ConsoleState]:
-    """Return the picture at the end of a recording, with every fill."""
+def final_snapshot(entries: tuple[Entry, ...]) -> "tuple[Snapshot, ConsoleState]":
+    """Return the picture at the end of a recording, with every fill, and the state behind it."""
+    from dydx_console.engine.replay import ReplaySource, watched_in
+    from dydx_console.state.console import ConsoleState
+    from dydx_console.state.snapshot import snapshot_of
+
     state = ConsoleState(watched_in(entries))
     source = ReplaySource()
     for entry in entries:

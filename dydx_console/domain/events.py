@@ -20,6 +20,7 @@ __all__ = [
     "AccountRead",
     "AccountSnapshot",
     "AccountUpdate",
+    "AddressRead",
     "BlockHeight",
     "BookRead",
     "BookSnapshot",
@@ -264,6 +265,15 @@ class AccountRead:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressRead:
+    """Numbers of every subaccount of an address that was ever funded."""
+
+    address: str
+    subaccounts: tuple[int, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class OrdersRead:
     """Order rows as REST gave them; `address` is None for an order asked for by id. Absence proves nothing."""
 
@@ -402,6 +412,7 @@ Fact = (
     | CandleUpdate
     | BlockHeight
     | AccountRead
+    | AddressRead
     | OrdersRead
     | FillsRead
     | TransfersRead

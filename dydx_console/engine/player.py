@@ -1,54 +1,18 @@
 """A recording played at its own pace, or faster."""
 
 import asyncio
-import time
-from datetime import UTC, datetime
 
 from dydx_console.engine.publish import Publisher
 from dydx_console.engine.replay import ReplaySource
+from dydx_console.ports.clock import RecordingClock
 from dydx_console.ports.mailbox import Mailbox
 from dydx_console.ports.notices import Notice
 from dydx_console.recording.lines import Entry
 
-__all__ = ["RecordingClock", "RecordingPlayer"]
+__all__ = ["RecordingPlayer"]
 
 BATCH = 200
 """Entries that are due at once are applied in batches of this size, so that the publisher gets its turn."""
-
-
-class RecordingClock:
-    """The recording's own time, moved by the player: it stands still before the first entry and after the last.
-
-    Args:
-        entries: the recording.
-        speed: how many times faster than recorded; 0 is at once.
-    """
-
-    def __init__(self, entries: tuple[Entry, ...], speed: float) -> None:
-        self._first = entries[0].t if entries else 0.0
-        self._last = entries[-1].t if entries else 0.0
-        self._speed = speed
-        self._started_at: float | None = None
-
-    def start(self) -> None:
-        """Begin to run."""
-        self._started_at = time.monotonic()
-
-    def monotonic(self) -> float:
-        """Return the recording's time now."""
-        if self._started_at is None:
-            return self._first
-        if not self._speed:
-            return self._last
-        return min(self._first + (time.monotonic() - self._started_at) * self._speed, self._last)
-
-    def seconds_until(self, at: float) -> float:
-        """Return how long it takes, in real seconds, until the recording's time is `at`."""
-        return (at - self.monotonic()) / self._speed if self._speed else 0.0
-
-    def utc(self) -> datetime:
-        """Return the wall clock, for stamping notices."""
-        return datetime.now(UTC)
 
 
 class RecordingPlayer:

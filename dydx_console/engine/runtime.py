@@ -1,18 +1,18 @@
 """The engine's thread: one event loop, supervised tasks, a clean stop."""
 
 import asyncio
+import gc
 import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from dydx_console.engine.publish import Publisher
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.mailbox import Mailbox
 from dydx_console.ports.network import NetworkView
 
-__all__ = ["Engine", "Source"]
+__all__ = ["Engine", "Source", "Works", "Writer"]
 
 STOP_S = 2.0
 
@@ -35,12 +35,36 @@ class Source(Protocol):
         ...
 
 
+class Writer(Protocol):
+    """The single writer of the state, and its way into the mailbox."""
+
+    applied: int
+
+    async def run(self) -> None:
+        """Publish changes until cancelled."""
+        ...
+
+    def publish(self) -> None:
+        """Publish the picture as it is now."""
+        ...
+
+
+class Works(NamedTuple):
+    """What an engine runs."""
+
+    writer: Writer
+    source: Source
+
+
+YOUNG_OBJECTS = 20_000
+"""Values are frozen and hold no cycles, so the collector finds next to nothing; it need not look every 700 of them."""
+
+
 class Engine:
-    """Runs a source and its publisher in a thread of their own. Implements `ConsolePort`.
+    """Runs a source and the writer of its state in a thread of their own. Implements `ConsolePort`.
 
     Args:
-        publisher: the single writer of the state.
-        build: makes the source; called inside the engine's loop, where imports cost the screen nothing.
+        build: makes both; called inside the engine's loop, where imports do not hold up the first screen.
         mailbox: what screens read.
         network: what banner and documents say of the network.
         clock: the clock that snapshots are stamped with.
@@ -48,14 +72,12 @@ class Engine:
 
     def __init__(
         self,
-        publisher: Publisher,
-        build: Callable[[], Awaitable[Source]],
+        build: Callable[[], Awaitable[Works]],
         *,
         mailbox: Mailbox,
         network: NetworkView,
         clock: Clock,
     ) -> None:
-        self._publisher = publisher
         self._build = build
         self._mailbox = mailbox
         self._network = network
@@ -63,7 +85,7 @@ class Engine:
         self._failure: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._source: Source | None = None
+        self._works: Works | None = None
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._thread_main, name="engine", daemon=True)
 
@@ -85,25 +107,28 @@ class Engine:
     @property
     def applied(self) -> int:
         """Events applied so far."""
-        return self._publisher.applied
+        return 0 if self._works is None else self._works.writer.applied
 
     def monotonic(self) -> float:
         """Return the clock that snapshots are stamped with."""
         return self._clock.monotonic()
 
     def start(self) -> None:
-        """Start the thread and return when its loop runs."""
-        self._thread.start()
-        self._started.wait()
+        """Start the thread; a second call does nothing."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def reconnect(self) -> None:
         """Ask for a fresh connection now."""
-        source, loop = self._source, self._loop
-        if source is not None and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(source.reconnect)
+        works, loop = self._works, self._loop
+        if works is not None and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(works.source.reconnect)
 
     def stop(self, within_s: float = STOP_S) -> bool:
         """Stop, waiting at most `within_s` seconds; returns whether everything ended in time."""
+        if self._thread.ident is None:
+            return True
+        self._started.wait(within_s)
         loop, stop = self._loop, self._stop
         if loop is not None and stop is not None and self._thread.is_alive():
             try:
@@ -116,6 +141,7 @@ class Engine:
         return not self._thread.is_alive()
 
     def _thread_main(self) -> None:
+        gc.set_threshold(YOUNG_OBJECTS, 20, 20)
         loop = asyncio.new_event_loop()
         self._loop = loop
         try:
@@ -138,17 +164,17 @@ class Engine:
         self._stop = asyncio.Event()
         self._started.set()
         began = time.monotonic()
-        source = self._source = await self._build()
+        works = self._works = await self._build()
         log.info("engine started in %.0f ms", (time.monotonic() - began) * 1000)
         try:
             async with asyncio.TaskGroup() as tasks:
                 working = [
-                    tasks.create_task(self._publisher.run(), name="publisher"),
-                    tasks.create_task(source.run(), name="source"),
+                    tasks.create_task(works.writer.run(), name="writer"),
+                    tasks.create_task(works.source.run(), name="source"),
                 ]
                 await self._stop.wait()
                 for task in working:
                     task.cancel()
         finally:
-            await source.close()
-            self._publisher.publish()
+            await works.source.close()
+            works.writer.publish()

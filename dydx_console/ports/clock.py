@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["Clock", "ManualClock", "SystemClock"]
+__all__ = ["Clock", "ManualClock", "RecordingClock", "SystemClock"]
 
 
 class Clock(Protocol):
@@ -49,3 +49,39 @@ class ManualClock:
     def move_to(self, monotonic: float) -> None:
         """Set the seconds."""
         self._monotonic = monotonic
+
+
+class RecordingClock:
+    """The recording's own time, moved by the player: it stands still before the first entry and after the last.
+
+    Args:
+        first: time of its first entry, in seconds.
+        last: time of its last.
+        speed: how many times faster than recorded; 0 is at once.
+    """
+
+    def __init__(self, first: float, last: float, speed: float) -> None:
+        self._first = first
+        self._last = last
+        self._speed = speed
+        self._started_at: float | None = None
+
+    def start(self) -> None:
+        """Begin to run."""
+        self._started_at = time.monotonic()
+
+    def monotonic(self) -> float:
+        """Return the recording's time now."""
+        if self._started_at is None:
+            return self._first
+        if not self._speed:
+            return self._last
+        return min(self._first + (time.monotonic() - self._started_at) * self._speed, self._last)
+
+    def seconds_until(self, at: float) -> float:
+        """Return how long it takes, in real seconds, until the recording's time is `at`."""
+        return (at - self.monotonic()) / self._speed if self._speed else 0.0
+
+    def utc(self) -> datetime:
+        """Return the wall clock, for stamping notices."""
+        return datetime.now(UTC)

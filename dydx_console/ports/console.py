@@ -30,6 +30,10 @@ class ConsolePort(Protocol):
         """Return the engine's clock, the one that snapshots are stamped with; ages grow by it."""
         ...
 
+    def start(self) -> None:
+        """Begin to work; called when the first screen has been painted, and returning at once."""
+        ...
+
     def reconnect(self) -> None:
         """Ask for a fresh connection now."""
         ...

@@ -38,9 +38,9 @@ class Mailbox:
 
     def __init__(self, most_notices: int = MOST_NOTICES) -> None:
         self._lock = Lock()
-        self._snapshot: "Snapshot | None" = None
+        self._snapshot: Snapshot | None = None
         self._is_new = False
-        self._changed: set["Section"] = set()
+        self._changed: set[Section] = set()
         self._notices: deque[Notice] = deque()
         self._most_notices = most_notices
         self._dropped = 0

@@ -101,6 +101,8 @@ class ConsoleState:
         self.block_time: datetime | None = None
         self.exists: bool | None = None
         self.refusals = 0
+        self.funded_parents: int | None = None
+        """How many parent subaccounts of the address were ever funded, None before that has been read."""
         self._ledgers = Ledgers(self.fills)
         self._apply: dict[type, Callable[[Any], Changes]] = {
             ev.ConnectionOpened: self._opened,
@@ -121,6 +123,7 @@ class ConsoleState:
             ev.CandleUpdate: self._candle_update,
             ev.BlockHeight: self._block_height,
             ev.AccountRead: self._account_read,
+            ev.AddressRead: self._address_read,
             ev.OrdersRead: self._orders_read,
             ev.FillsRead: self._fills_read,
             ev.TransfersRead: self._transfers_read,
@@ -277,6 +280,12 @@ class ConsoleState:
         self.exists = event.exists or bool(self.exists)
         taken = tuple(child for child in event.children if self.holdings.take_read(child))
         self._anchor(taken, self.height, None)
+        return Changes({Section.ACCOUNT})
+
+    def _address_read(self, event: ev.AddressRead) -> Changes:
+        if not self._is_ours(event.address, None):
+            return Changes()
+        self.funded_parents = len({parent_of(number) for number in event.subaccounts})
         return Changes({Section.ACCOUNT})
 
     def _orders_read(self, event: ev.OrdersRead) -> Changes:

@@ -9,60 +9,20 @@ propagation takes).
 from bisect import insort
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from itertools import pairwise
 from math import inf
 from statistics import median
 
 from dydx_console.domain.events import ChannelKey
+from dydx_console.state.ages import LIVE_S, STALE_S, PictureState, grown_older, state_by_age, worst_of
 from dydx_console.state.sequence import Hole, Sequence
 
 __all__ = ["ChannelView", "Freshness", "PictureState", "StreamView", "state_by_age"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LIVE_S = 3.0
-DELAYED_S = 10.0
-STALE_S = 30.0
 BLOCKS_KEPT = 50
 ANSWER_PATIENCE_S = 30.0
 """How long an unanswered subscription may explain a missing message number (the venue's own time limit is shorter)."""
-
-
-class PictureState(StrEnum):
-    """What a pane or section may say of its figures."""
-
-    SYNCING = "SYNCING"
-    LIVE = "LIVE"
-    DELAYED = "DELAYED"
-    STALE = "STALE"
-    OFFLINE = "OFFLINE"
-    SUSPECT = "SUSPECT"
-    POLLING = "POLLING"
-    CHAIN_HALTED = "CHAIN HALTED"
-
-
-_WORST_FIRST = (
-    PictureState.OFFLINE,
-    PictureState.CHAIN_HALTED,
-    PictureState.SYNCING,
-    PictureState.SUSPECT,
-    PictureState.STALE,
-    PictureState.DELAYED,
-    PictureState.POLLING,
-    PictureState.LIVE,
-)
-
-
-def state_by_age(age_s: float, live_limit_s: float) -> PictureState:
-    """Return what age alone allows to say of a picture."""
-    if age_s <= live_limit_s:
-        return PictureState.LIVE
-    if age_s <= max(DELAYED_S, live_limit_s):
-        return PictureState.DELAYED
-    return PictureState.STALE if age_s <= STALE_S else PictureState.OFFLINE
-
-
-_BY_AGE = (PictureState.LIVE, PictureState.DELAYED, PictureState.STALE, PictureState.OFFLINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +39,17 @@ class ChannelView:
     live_limit_s: float = LIVE_S
 
     def later(self, elapsed_s: float) -> "ChannelView":
-        """Return the state `elapsed_s` after this one if nothing arrived: it can only have become older."""
-        if self.age_s is None:
-            return self
-        age_s = self.age_s + elapsed_s
-        state = self.state
-        if state in _BY_AGE:
-            state = max(state, state_by_age(age_s, self.live_limit_s), key=_BY_AGE.index)
+        """Return the state `elapsed_s` after this one if nothing arrived."""
+        state, age_s = grown_older(self.state, self.age_s, elapsed_s, self.live_limit_s)
         return replace(self, age_s=age_s, state=state)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamView:
-    """The stream as a whole: its worst channel's state, and counters of the run."""
+    """The stream as a whole: its worst channel's state, and counters of the run.
+
+    `block_interval_s` is the median time between blocks, None before two are known.
+    """
 
     state: PictureState
     age_s: float | None
@@ -101,6 +59,12 @@ class StreamView:
     resyncs: int
     rejected: int
     channels: tuple[ChannelView, ...]
+    live_limit_s: float = LIVE_S
+    block_interval_s: float | None = None
+
+    def later(self, elapsed_s: float) -> tuple[PictureState, float | None]:
+        """Return state and age `elapsed_s` after this view if nothing arrived."""
+        return grown_older(self.state, self.age_s, elapsed_s, self.live_limit_s)
 
 
 @dataclass(slots=True)
@@ -271,12 +235,11 @@ class Freshness:
         """Return the whole stream's state at a moment."""
         views = tuple(self._view(channel, at) for channel in self._channels.values())
         live = [view for view in views if not self._channels[view.key].left] or list(views)
-        worst = min((_WORST_FIRST.index(view.state) for view in live), default=_WORST_FIRST.index(PictureState.SYNCING))
         ages = [view.age_s for view in live if view.age_s is not None]
         newest = max(self._connections, default=None)
         open_now = newest is not None and self._connections[newest].closed_at is None
         return StreamView(
-            state=_WORST_FIRST[worst],
+            state=worst_of(view.state for view in live),
             age_s=max(ages, default=None),
             connected_since=self._connections[newest].ready_at if open_now and newest is not None else None,
             reconnects=max(len(self._connections) - 1, 0),
@@ -284,6 +247,8 @@ class Freshness:
             resyncs=self._resyncs,
             rejected=self._rejected,
             channels=views,
+            live_limit_s=self._live_limit_s,
+            block_interval_s=self.block_interval_s,
         )
 
     def _connection(self, number: int, at: float) -> Connection:

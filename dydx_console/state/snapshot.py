@@ -51,14 +51,15 @@ class PositionView:
 class Snapshot:
     """The picture at `at` (monotonic seconds). `revision` grows with every snapshot of a run.
 
-    `exists` is False for an account that the venue has never seen, None before it answered. `fills` are the newest,
-    newest first; `fills_known` counts all.
+    `exists` is False for an account that the venue has never seen, None before it answered; `funded_parents` counts
+    the parents of its address that were ever funded. `fills` are the newest, newest first; `fills_known` counts all.
     """
 
     revision: int
     at: float
     watched: Watched | None
     exists: bool | None
+    funded_parents: int | None
     height: int | None
     block_time: datetime | None
     venue_time: datetime | None
@@ -109,6 +110,7 @@ def next_snapshot(
         at=at,
         watched=state.watched,
         exists=state.exists,
+        funded_parents=state.funded_parents,
         height=state.height,
         block_time=state.block_time,
         venue_time=state.freshness.venue_time(at),

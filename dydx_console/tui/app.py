@@ -94,6 +94,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
             warnings.append(f"there is no theme {self.options.theme!r}")
         if warnings:
             self.call_after_refresh(self._warn, warnings)
+        self.call_after_refresh(self.port.start)
 
     def _warn(self, warnings: list[str]) -> None:
         self._sticky.add(Notice(text, Level.WARNING, stays=True) for text in warnings)
@@ -122,7 +123,6 @@ class ConsoleApp(App[None], inherit_bindings=False):
             if picture.snapshot is None:
                 self.frames.mark_all()
             picture.snapshot = mail.snapshot
-            picture.pace = picture.pace.after(mail.snapshot.height, mail.snapshot.block_time)
         if mail.changed:
             self.frames.mark(mail.changed)
         if mail.notices:

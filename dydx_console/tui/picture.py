@@ -1,10 +1,9 @@
 """What every pane paints from in one tick."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dydx_console.views.banner import BannerFacts
-from dydx_console.views.pace import Pace
 
 if TYPE_CHECKING:
     from dydx_console.ports.snapshot import Snapshot
@@ -22,5 +21,4 @@ class Picture:
     facts: BannerFacts
     snapshot: "Snapshot | None" = None
     elapsed_s: float = 0.0
-    pace: Pace = field(default_factory=Pace)
     masked: bool = False

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 from dydx_console.domain.ids import short_address
-from dydx_console.state.freshness import PictureState
+from dydx_console.state.ages import PictureState
 from dydx_console.views.balances import HIGH_USAGE, MASK
 from dydx_console.views.format import DASH, age, percent
 from dydx_console.views.orders import outliving
@@ -116,7 +116,8 @@ def _account(snapshot: Snapshot | None, *, masked: bool) -> Item:
     address = short_address(watched.address)
     shown = address[:5] + "".join(char if char == "…" else MASK for char in address[5:]) if masked else address
     parent = Cell(f"parent {watched.parent}", Ink.DIM)
-    return (Cell(shown), DOT, parent, Cell(f" of {DASH} funded", Ink.DIM)), (Cell(shown), DOT, parent), (Cell(shown),)
+    funded = DASH if snapshot is None or snapshot.funded_parents is None else str(snapshot.funded_parents)
+    return (Cell(shown), DOT, parent, Cell(f" of {funded} funded", Ink.DIM)), (Cell(shown), DOT, parent), (Cell(shown),)
 
 
 def _stream(snapshot: Snapshot | None, health: PaneHealth) -> Item:

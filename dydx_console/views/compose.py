@@ -6,11 +6,12 @@ from dydx_console.domain.fill import Fill
 from dydx_console.domain.market import Market
 from dydx_console.domain.numbers import MATH
 from dydx_console.domain.order import Order, display_status, display_type, lifetime, reason_text
-from dydx_console.state.freshness import ChannelView, PictureState
+from dydx_console.state.ages import PictureState
+from dydx_console.state.freshness import ChannelView
 from dydx_console.state.pnl import MarketPnl
 from dydx_console.state.snapshot import PositionView, Snapshot
 from dydx_console.views import documents as doc
-from dydx_console.views.sections import SectionAge, section_ages
+from dydx_console.views.panes import PaneHealth, markets_health, pane_health
 
 __all__ = ["document_of"]
 
@@ -20,24 +21,25 @@ def document_of(
 ) -> doc.Document:
     """Return the document of a snapshot that carries all its fills."""
     with localcontext(MATH):
-        ages = section_ages(snapshot, 0.0)
+        own = pane_health(snapshot, 0.0, needs_markets=False)
+        valued = pane_health(snapshot, 0.0, needs_markets=True)
         return doc.Document(
             schema_version=doc.SCHEMA_VERSION,
             errors=errors,
             as_of=_as_of(snapshot),
             network=network,
-            account=_account(snapshot, ages["account"]),
+            account=_account(snapshot, valued),
             balances=tuple(
                 doc.BalanceItem(subaccount=b.subaccount, asset=b.asset, amount=b.amount) for b in snapshot.balances
             ),
             positions=tuple(_position(view) for view in snapshot.positions),
             orders=tuple(_order(order, snapshot) for order in snapshot.orders),
             fills=_fills(snapshot),
-            pnl=_pnl(snapshot, ages["pnl"]),
+            pnl=_pnl(snapshot, valued),
             transfers=tuple(_transfers(snapshot)),
             markets=tuple(_market(snapshot.markets[ticker]) for ticker in sorted(snapshot.markets)),
             stream=_stream(snapshot),
-            sections=_sections(ages),
+            sections=_sections(own, valued, markets_health(snapshot, 0.0)),
         )
 
 
@@ -45,12 +47,18 @@ def _rounded(age_s: float | None) -> float | None:
     return None if age_s is None else round(age_s, 3)
 
 
-def _sections(ages: dict[str, SectionAge]) -> doc.SectionStates:
-    names = ("balances", "positions", "orders", "fills", "transfers", "markets")
-    return doc.SectionStates(**{name: _aged(ages[name]) for name in names})
+def _sections(own: PaneHealth, valued: PaneHealth, markets: PaneHealth) -> doc.SectionStates:
+    return doc.SectionStates(
+        balances=_aged(own),
+        positions=_aged(valued),
+        orders=_aged(own),
+        fills=_aged(own),
+        transfers=_aged(own),
+        markets=_aged(markets),
+    )
 
 
-def _aged(age: SectionAge) -> doc.Aged:
+def _aged(age: PaneHealth) -> doc.Aged:
     return doc.Aged(state=age.state, age_s=_rounded(age.age_s))
 
 
@@ -65,7 +73,7 @@ def _as_of(snapshot: Snapshot) -> doc.AsOf:
     )
 
 
-def _account(snapshot: Snapshot, age: SectionAge) -> doc.AccountSection:
+def _account(snapshot: Snapshot, age: PaneHealth) -> doc.AccountSection:
     margin, watched = snapshot.margin, snapshot.watched
     return doc.AccountSection(
         state=age.state,
@@ -194,7 +202,7 @@ def _market_pnl(row: MarketPnl) -> doc.MarketPnlItem:
     )
 
 
-def _pnl(snapshot: Snapshot, age: SectionAge) -> doc.PnlSection:
+def _pnl(snapshot: Snapshot, age: PaneHealth) -> doc.PnlSection:
     pnl = snapshot.pnl
     return doc.PnlSection(
         state=age.state,

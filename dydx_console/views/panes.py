@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dydx_console.state.freshness import ChannelView, PictureState
+from dydx_console.state.ages import BEST_FIRST, PictureState
 from dydx_console.views.format import age
 from dydx_console.views.table import Cell, Ink, Line
 
 if TYPE_CHECKING:
+    from dydx_console.state.freshness import ChannelView
     from dydx_console.state.snapshot import Snapshot
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "PaneHealth",
     "SteadyHealth",
     "health_line",
+    "markets_health",
     "pane_health",
     "state_ink",
     "stream_health",
@@ -26,16 +28,6 @@ __all__ = [
 
 ACCOUNT = ("v4_parent_subaccounts", "v4_subaccounts")
 MARKETS = ("v4_markets",)
-_BEST_FIRST = (
-    PictureState.LIVE,
-    PictureState.POLLING,
-    PictureState.DELAYED,
-    PictureState.STALE,
-    PictureState.SUSPECT,
-    PictureState.SYNCING,
-    PictureState.CHAIN_HALTED,
-    PictureState.OFFLINE,
-)
 _INKS = {
     PictureState.LIVE: Ink.DIM,
     PictureState.POLLING: Ink.WARN,
@@ -97,13 +89,12 @@ def stream_health(snapshot: Snapshot | None, elapsed_s: float) -> PaneHealth:
     """Return the state of the stream as a whole."""
     if snapshot is None:
         return SYNCING
-    stream = snapshot.stream
-    live_limit_s = max((view.live_limit_s for view in stream.channels), default=3.0)
-    key = stream.channels[0].key if stream.channels else None
-    if key is None:
-        return PaneHealth(stream.state, stream.age_s)
-    later = ChannelView(key, stream.state, stream.age_s, 0, live_limit_s).later(elapsed_s)
-    return PaneHealth(later.state, later.age_s)
+    return PaneHealth(*snapshot.stream.later(elapsed_s))
+
+
+def markets_health(snapshot: Snapshot, elapsed_s: float) -> PaneHealth:
+    """Return the state of the markets' channel."""
+    return _worst(snapshot.stream.channels, MARKETS, elapsed_s)
 
 
 def state_ink(state: PictureState) -> Ink:
@@ -126,4 +117,4 @@ def _worst(channels: Iterable[ChannelView], names: tuple[str, ...], elapsed_s: f
 
 
 def _badness(health: PaneHealth) -> tuple[int, float]:
-    return _BEST_FIRST.index(health.state), health.age_s if health.age_s is not None else -1.0
+    return BEST_FIRST.index(health.state), health.age_s if health.age_s is not None else -1.0

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from dydx_console.domain.events import BlockHeight, ConnectionOpened, Frame, MessageRejected
 from dydx_console.domain.ids import StreamVersion
 from dydx_console.engine.publish import Publisher
-from dydx_console.engine.runtime import Engine, Source
+from dydx_console.engine.runtime import Engine, Works
 from dydx_console.ports.clock import SystemClock
 from dydx_console.ports.mailbox import Mailbox
 from dydx_console.ports.network import NetworkView
@@ -41,11 +41,11 @@ def engine_of(script_of: Callable[[Publisher], Script]) -> tuple[Engine, Publish
     publisher = Publisher(ConsoleState(None), mailbox, clock)
     made: list[Script] = []
 
-    async def build() -> Source:
+    async def build() -> Works:
         made.append(script_of(publisher))
-        return made[0]
+        return Works(publisher, made[0])
 
-    return Engine(publisher, build, mailbox=mailbox, network=NETWORK, clock=clock), publisher, made
+    return Engine(build, mailbox=mailbox, network=NETWORK, clock=clock), publisher, made
 
 
 def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
@@ -92,14 +92,26 @@ def test_a_source_that_fails_is_reported_and_never_silent() -> None:
 def test_a_source_that_cannot_be_built_is_reported() -> None:
     clock, mailbox = SystemClock(), Mailbox()
 
-    async def build() -> Source:
+    async def build() -> Works:
         raise OSError("no network")
 
-    engine = Engine(Publisher(ConsoleState(None), mailbox, clock), build, mailbox=mailbox, network=NETWORK, clock=clock)
+    engine = Engine(build, mailbox=mailbox, network=NETWORK, clock=clock)
     engine.start()
     until(lambda: engine.failure is not None)
     assert "OSError: no network" in (engine.failure or "")
     assert engine.stop()
+
+
+def test_an_engine_that_was_never_started_stops_at_once_and_starting_twice_is_harmless() -> None:
+    idle, _, made = engine_of(lambda _publisher: Script(for_ever))
+    assert idle.stop()
+    assert idle.applied == 0
+    assert made == []
+    engine, _, made = engine_of(lambda _publisher: Script(for_ever))
+    engine.start()
+    engine.start()
+    assert engine.stop()
+    assert len(made) <= 1
 
 
 def test_reconnect_reaches_the_source_in_its_loop_and_is_harmless_after_the_end() -> None:

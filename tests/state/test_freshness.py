@@ -9,15 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dydx_console.domain.events import ChannelKey
-from dydx_console.state.freshness import (
-    DELAYED_S,
-    LIVE_S,
-    STALE_S,
-    ChannelView,
-    Freshness,
-    PictureState,
-    state_by_age,
-)
+from dydx_console.state.ages import DELAYED_S, LIVE_S, STALE_S, PictureState, state_by_age
+from dydx_console.state.freshness import ChannelView, Freshness
 from dydx_console.state.sequence import HOLE_PATIENCE_S
 
 ACCOUNT = ChannelKey("v4_parent_subaccounts", "a/0")

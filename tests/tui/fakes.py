@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass, field
 
-from dydx_console.domain.fill import Fill
 from dydx_console.ports.mailbox import Mailbox
 from dydx_console.ports.network import NetworkView
 from dydx_console.state.console import Section
@@ -21,6 +20,7 @@ class FakePort:
     failure: str | None = None
     now: float | None = None
     reconnects: int = 0
+    starts: int = 0
 
     def monotonic(self) -> float:
         return time.monotonic() if self.now is None else self.now
@@ -28,8 +28,8 @@ class FakePort:
     def reconnect(self) -> None:
         self.reconnects += 1
 
-    def fills_page(self, offset: int, count: int) -> tuple[Fill, ...]:
-        return ()
+    def start(self) -> None:
+        self.starts += 1
 
     def show(self, snapshot: Snapshot) -> None:
         """Publish a picture in which everything changed."""

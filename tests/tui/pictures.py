@@ -142,6 +142,7 @@ def picture(at: float = 0.0, revision: int = 1, **changes: Any) -> Snapshot:
         "at": at,
         "watched": Watched(ADDRESS, 0),
         "exists": True,
+        "funded_parents": 2,
         "height": HEIGHT,
         "block_time": NOW,
         "venue_time": NOW,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tui.pictures import HEIGHT, NOW, fill, order, picture, stream
+from tui.pictures import NOW, fill, order, picture, stream
 
 from dydx_console.state.freshness import PictureState
 from dydx_console.views.balances import balance_lines, hidden
@@ -14,7 +14,6 @@ from dydx_console.views.compact import compact_lines
 from dydx_console.views.detail import detail_lines, detail_title
 from dydx_console.views.fills import FILLS, fill_lines
 from dydx_console.views.orders import ORDERS, filled_text, order_counts, order_lines, outliving
-from dydx_console.views.pace import Pace
 from dydx_console.views.panes import PaneHealth, SteadyHealth, health_line, pane_health, stream_health
 from dydx_console.views.pnl import pnl_lines, since_text
 from dydx_console.views.positions import POSITIONS, liquidation_distance, position_lines
@@ -215,7 +214,7 @@ class TestBanner:
 
     def test_everything_is_there_where_there_is_room(self) -> None:
         text = words(banner_lines(FACTS, picture(), LIVE, 200, 1))
-        for word in ("dydx-testnet-4", "development", "dydx1n88u…565lnf", "parent 0 of — funded", "VIEW ONLY",
+        for word in ("dydx-testnet-4", "development", "dydx1n88u…565lnf", "parent 0 of 2 funded", "VIEW ONLY",
                      "● LIVE 0.8 s", "#48,112,907", "node —", "margin 0.0 %", "liq −31 % ETH",
                      "outlive 1"):  # fmt: skip
             assert word in text, word
@@ -272,15 +271,3 @@ class TestDetail:
             assert word in words(detail_lines(item))
         assert detail_title(object()) == ""
         assert detail_lines(object()) == []
-
-
-class TestPace:
-    def test_interval_of_blocks(self) -> None:
-        pace = Pace()
-        assert pace.interval_s is None
-        assert pace.after(None, NOW) is pace
-        for number in range(300):
-            pace = pace.after(HEIGHT + number, NOW + timedelta(seconds=1.5 * number))
-        assert pace.interval_s == pytest.approx(1.5)
-        assert pace.after(HEIGHT + 299, NOW) is pace
-        assert pace.after(5, NOW).interval_s is None

@@ -94,8 +94,9 @@ class WebSocketShell:
             case Text(text):
                 await connection.send(text)
             case Ping():
-                answered = asyncio.ensure_future(await connection.ping(b""))
-                answered.add_done_callback(lambda done: self._ponged(session, done))
+                answered = await connection.ping(b"")
+                if isinstance(answered, asyncio.Future):
+                    answered.add_done_callback(lambda done: self._ponged(session, done))
             case Close(code, reason):
                 await connection.close(code, reason)
 

@@ -134,7 +134,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         pane = self.query_one(f"#{name}", Pane)
         if self.has_class("-maximised"):
             self._maximise(pane)
-        pane.focus()
+        self.set_focus(pane)
 
     def action_maximise(self) -> None:
         """Give the focused pane the whole desk, or give it back."""
@@ -184,7 +184,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         if self._filtered is not None:
             if not event.is_kept:
                 self._filtered.set_filter("")
-            self._filtered.focus()
+            self.set_focus(self._filtered)
 
     def on_grid_pane_detail_wanted(self, event: GridPane.DetailWanted) -> None:
         """Show everything about a row."""

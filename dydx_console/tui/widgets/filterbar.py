@@ -39,7 +39,7 @@ class FilterBar(Horizontal):
             field.value = text
         field.cursor_position = len(text)
         self.add_class("-open")
-        field.focus()
+        self.screen.set_focus(field)
 
     def close(self) -> None:
         """Hide the line."""

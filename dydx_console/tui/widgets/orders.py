@@ -30,7 +30,7 @@ class OrdersPane(GridPane[OrderLine]):
     def _order_lines(self, picture: Picture) -> list[OrderLine]:
         if picture.snapshot is None:
             return []
-        return order_lines(picture.snapshot, picture.pace.interval_s, working_only=self.working_only)
+        return order_lines(picture.snapshot, picture.snapshot.stream.block_interval_s, working_only=self.working_only)
 
 
 def _counts(_: Picture, lines: list[OrderLine]) -> Line:

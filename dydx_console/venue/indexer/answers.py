@@ -13,6 +13,7 @@ import msgspec
 
 from dydx_console.domain.events import (
     AccountRead,
+    AddressRead,
     BookRead,
     CandlesRead,
     ChannelKey,
@@ -70,6 +71,10 @@ class _Subaccount(msgspec.Struct):
     subaccount: wire.SubaccountRow
 
 
+class _Address(msgspec.Struct):
+    subaccounts: tuple[wire.SubaccountRow, ...]
+
+
 class _Markets(msgspec.Struct):
     markets: dict[str, wire.MarketRow]
 
@@ -81,6 +86,7 @@ _fill = msgspec.json.Decoder(wire.FillRow)
 _transfer = msgspec.json.Decoder(wire.TransferRow)
 _funding = msgspec.json.Decoder(wire.FundingRow)
 _subaccount = msgspec.json.Decoder(_Subaccount)
+_address_rows = msgspec.json.Decoder(_Address)
 _all_markets = msgspec.json.Decoder(_Markets)
 _book = msgspec.json.Decoder(wire.BookSnapshotContents)
 _trades = msgspec.json.Decoder(wire.TradesContents)
@@ -181,6 +187,12 @@ def _account(answer: Answer, match: "re.Match[str]", _query: _Query) -> tuple[Fa
     )
 
 
+def _address_subaccounts(answer: Answer, match: "re.Match[str]", _query: _Query) -> tuple[Fact, ...]:
+    listed = () if answer.status == 404 else _address_rows.decode(answer.body).subaccounts
+    numbers = tuple(row.subaccount_number for row in listed if row.subaccount_number is not None)
+    return (AddressRead(clean(match["address"]), numbers, answer.at),)
+
+
 def _orders(answer: Answer, _match: "re.Match[str]", query: _Query) -> tuple[Fact, ...]:
     number = _number(query, "subaccountNumber")
     good, bad = _each(answer, _bare_list.decode(answer.body), _order, lambda row: rows.order_of(row, number))
@@ -250,6 +262,7 @@ _ROUTES: tuple[tuple["re.Pattern[str]", _Reader], ...] = tuple(
             r"/addresses/(?P<address>[^/]+)/(?P<kind>subaccountNumber|parentSubaccountNumber)/(?P<number>\d{1,6})",
             _account,
         ),
+        (r"/addresses/(?P<address>[^/]+)", _address_subaccounts),
         (rf"/orders{_PARENT}", _orders),
         (r"/orders/[0-9a-fA-F-]{36}", _one_order),
         (rf"/fills{_PARENT}", _fills),
@@ -263,5 +276,5 @@ _ROUTES: tuple[tuple["re.Pattern[str]", _Reader], ...] = tuple(
         (r"/time", _time_answer),
     )
 )
-_EMPTY_AT_404: tuple[_Reader, ...] = (_account, _transfers)
+_EMPTY_AT_404: tuple[_Reader, ...] = (_account, _address_subaccounts, _transfers)
 """Paths that answer 404 for an account that was never funded; the others answer it with empty lists."""

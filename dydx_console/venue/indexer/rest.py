@@ -129,8 +129,10 @@ class AccountReader:
         return await self._account(connection) and await self.flows(connection)
 
     async def _account(self, connection: int) -> bool:
-        path = f"/addresses/{self._address}/parentSubaccountNumber/{self._parent}"
-        return self._pass_on(await self._rest.read(path, connection))
+        path = f"/addresses/{self._address}"
+        every = self._pass_on(await self._rest.read(path, connection))
+        own = self._pass_on(await self._rest.read(f"{path}/parentSubaccountNumber/{self._parent}", connection))
+        return every and own
 
     async def _orders(self, connection: int) -> bool:
         path = "/orders/parentSubaccountNumber"
