@@ -32,7 +32,9 @@ class Engine(FakePort):
             revision += 1
             fills = tuple(fill(number) for number in range(40 + revision % 7, 0, -1))
             self.show(picture(at=time.monotonic(), revision=revision, fills=fills, height=1000 + revision))
-            counters.write_text(f"{revision} {self.looks}")
+            fresh = counters.with_suffix(".fresh")
+            fresh.write_text(f"{revision} {self.looks}")
+            fresh.replace(counters)
             time.sleep(0.025)
 
 
