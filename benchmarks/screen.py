@@ -29,6 +29,8 @@ from benchmarks.venue import ADDRESS, LoadVenue
 ESCAPES = re.compile(rb"\x1b\[[0-9;?<>=]*[ -/]*[@-~]")
 LETTER = "ж"
 FIRST_MARK = 700_001
+SETTLE_S = 8.0
+"""After this the reads that complete a start are over."""
 
 
 class Terminal:
@@ -114,7 +116,7 @@ def _started(venue: LoadVenue, size: tuple[int, int], home: str) -> Terminal:
     if terminal.wait_for("Balances", 15) is None or not venue.subscribed.wait(15):
         terminal.end()
         raise SystemExit("the console did not start")
-    time.sleep(3.0)
+    time.sleep(SETTLE_S)
     return terminal
 
 

@@ -146,7 +146,7 @@ class _Rest(BaseHTTPRequestHandler):
         answers: dict[str, object] = {
             "time": {"iso": _now(), "epoch": 0},
             "height": {"height": "1", "time": _now()},
-            "addresses": {"subaccount": _parent()},
+            "addresses": {"subaccount": _parent(), "subaccounts": [_child(0), _child(MARKER_SUBACCOUNT)]},
             "orders": _orders(),
             "fills": {"fills": [], "totalResults": 0, "pageSize": 1000, "offset": 0},
             "transfers": {"transfers": []},

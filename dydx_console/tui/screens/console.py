@@ -92,7 +92,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             ("positions", 20.0, prices),
             ("orders", 10.0, ("orders", "blocks", "fills", "stream")),
             ("fills", 8.0, ("fills", "stream")),
-            ("balances", 4.0, prices),
+            ("balances", 20.0, prices),
             ("pnl", 4.0, prices),
             ("compact", 4.0, prices),
             ("keys", 1.0, ()),

@@ -130,9 +130,9 @@ class AccountReader:
 
     async def _account(self, connection: int) -> bool:
         path = f"/addresses/{self._address}"
-        every = self._pass_on(await self._rest.read(path, connection))
-        own = self._pass_on(await self._rest.read(f"{path}/parentSubaccountNumber/{self._parent}", connection))
-        return every and own
+        # how many parents there are is told where it can be, and holds nothing up
+        self._pass_on(await self._rest.read(path, connection))
+        return self._pass_on(await self._rest.read(f"{path}/parentSubaccountNumber/{self._parent}", connection))
 
     async def _orders(self, connection: int) -> bool:
         path = "/orders/parentSubaccountNumber"
