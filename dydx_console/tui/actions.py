@@ -58,10 +58,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.last", "G,end", "Last", "pane", "edge(True)", in_palette=False),
     Action("table.right", "l,right", "Columns to the right", "table", "sideways(1)", in_palette=False),
     Action("table.left", "h,left", "Columns to the left", "table", "sideways(-1)", in_palette=False),
-    Action("table.filter", "slash", "Filter", "table", "filter", hint="filter"),
+    Action("table.filter", "slash", "Filter", "table", "screen.filter", hint="filter"),
     Action("table.sort", "o", "Sort by the next column", "table", "sort", hint="sort"),
     Action("table.reverse", "O", "Reverse the sort", "table", "reverse"),
-    Action("table.detail", "enter", "Everything about the row", "table", "detail", hint="detail"),
+    Action("table.detail", "enter", "Everything about the row", "table", "screen.detail", hint="detail"),
     Action("orders.working", "w", "Working orders only", "orders", "working", hint="working only"),
 )  # fmt: skip
 

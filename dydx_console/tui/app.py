@@ -140,10 +140,19 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.notify(harmless(text), severity=level.value, timeout=TOAST_S, markup=False)
 
     async def on_event(self, event: events.Event) -> None:
-        """Drop keys that nobody meant before any binding sees them."""
-        if isinstance(event, events.Key) and not event.is_forwarded and self._is_unmeant(event):
-            return
-        await super().on_event(event)
+        """Drop keys that nobody meant before any binding sees them; the others act in the order of typing."""
+        if not isinstance(event, events.Key) or event.is_forwarded or not await self._is_done_with(event):
+            await super().on_event(event)
+
+    async def _is_done_with(self, event: events.Key) -> bool:
+        return self._is_unmeant(event) or await self._acted_at_once(event)
+
+    async def _acted_at_once(self, event: events.Key) -> bool:
+        """Act on a key of the desk before the next one is looked at, so that `/q` filters for q and never quits."""
+        if not isinstance(self.screen, ConsoleScreen) or isinstance(self.focused, Input):
+            return False
+        active = self.screen.active_bindings.get(event.key)
+        return active is not None and active.enabled and await self.run_action(active.binding.action, active.node)
 
     def _is_unmeant(self, event: events.Key) -> bool:
         screen = self.screen

@@ -36,8 +36,9 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """The screen as lines."""
-        return "\n".join(self._screen.display)
+        """The screen as lines; the second cell of a wide character is empty."""
+        rows, columns = range(self._screen.lines), range(self._screen.columns)
+        return "\n".join("".join(self._screen.buffer[y][x].data for x in columns) for y in rows)
 
     @property
     def attrs(self) -> list[Any]:

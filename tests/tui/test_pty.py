@@ -160,3 +160,15 @@ def test_without_colour_everything_is_still_told_apart(tmp_path: Path) -> None:
         colours = re.findall(rb"38;2;(\d+);(\d+);(\d+)", bytes(shown.raw))
         assert colours
         assert all(red == green == blue for red, green, blue in colours)
+
+
+def test_keys_typed_in_one_breath_act_in_their_order(tmp_path: Path) -> None:
+    with terminal("live", tmp_path, (160, 50)) as shown:
+        shown.until(lambda: is_painted(shown))
+        shown.keys("3/qz1")
+        shown.until(lambda: "nothing matches /qz1" in shown.text)
+        assert shown.process.poll() is None
+        shown.keys("\x1b")
+        shown.until(lambda: "nothing matches" not in shown.text)
+        shown.keys("4z")
+        shown.until(lambda: "━ 4 Fills" in shown.text and "3 Orders" not in shown.text)

@@ -163,32 +163,34 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         for pane in self.query(Pane):
             pane.remove_class("-maximised")
 
-    async def on_grid_pane_filter_wanted(self, event: GridPane.FilterWanted) -> None:
-        """Open the line in which a filter is typed."""
-        event.stop()
-        self._filtered = event.grid
+    async def action_filter(self) -> None:
+        """Open the line in which the focused table's filter is typed; the very next key goes there."""
+        grid = self.focused
+        if not isinstance(grid, GridPane):
+            return
+        self._filtered = grid
         found = self.query(FilterBar)
         bar = found.first() if found else FilterBar()
         if not found:
             await self.mount(bar)
-        bar.open(event.grid.title, event.grid.wanted)
+        bar.open(grid.title, grid.wanted)
+
+    def action_detail(self) -> None:
+        """Show everything about the row under the focused table's cursor."""
+        from dydx_console.tui.screens.detail import DetailModal
+
+        if isinstance(self.focused, GridPane) and self.focused.chosen is not None:
+            self.app.push_screen(DetailModal(self.focused.chosen, self._clock))
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         """Filter while it is typed."""
         if self._filtered is not None:
-            self._filtered.set_filter(event.text)
+            self._filtered.wanted = event.text
 
     def on_filter_bar_closed(self, event: FilterBar.Closed) -> None:
         """Go back to the pane."""
         self.query_one(FilterBar).close()
         if self._filtered is not None:
             if not event.is_kept:
-                self._filtered.set_filter("")
+                self._filtered.wanted = ""
             self.set_focus(self._filtered)
-
-    def on_grid_pane_detail_wanted(self, event: GridPane.DetailWanted) -> None:
-        """Show everything about a row."""
-        from dydx_console.tui.screens.detail import DetailModal
-
-        event.stop()
-        self.app.push_screen(DetailModal(event.item, self._clock))

@@ -1,10 +1,10 @@
 """A table of live rows."""
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from textual.events import Click
-from textual.message import Message
+from textual.reactive import Reactive
 
 from dydx_console.tui.actions import bindings_of
 from dydx_console.tui.picture import Picture
@@ -33,19 +33,10 @@ class GridPane(Pane, Generic[T]):
 
     BINDINGS = bindings_of("table")
 
-    class FilterWanted(Message):
-        """The person wants to type a filter."""
-
-        def __init__(self, grid: "GridPane[Any]") -> None:
-            super().__init__()
-            self.grid = grid
-
-    class DetailWanted(Message):
-        """The person wants to see everything about an item."""
-
-        def __init__(self, item: object) -> None:
-            super().__init__()
-            self.item = item
+    wanted: Reactive[str] = Reactive("", repaint=False)
+    """The filter: only rows that hold every word of it are shown."""
+    sort: Reactive[SortBy | None] = Reactive(None, repaint=False)
+    """The column that rows are sorted by; None is the pane's own order."""
 
     def __init__(
         self,
@@ -63,8 +54,6 @@ class GridPane(Pane, Generic[T]):
         super().__init__(picture, clock, id=id, number=number, title=title, needs_markets=needs_markets)
         self.spec = spec
         self.cursor = Cursor()
-        self.wanted = ""
-        self.sort: SortBy | None = None
         self._rows = rows
         self._head = head
         self._all: list[T] = []
@@ -214,9 +203,15 @@ class GridPane(Pane, Generic[T]):
         if changed:
             self._marked[name] = (now, changed)
 
-    def set_filter(self, wanted: str) -> None:
-        """Show only rows that hold every word."""
-        self.wanted = wanted
+    def watch_wanted(self) -> None:
+        """Show at once what the filter leaves."""
+        self._rearrange()
+
+    def watch_sort(self) -> None:
+        """Show the new order at once."""
+        self._rearrange()
+
+    def _rearrange(self) -> None:
         self._moved_at = -1e9
         self.repaint(is_dirty=True)
 
@@ -232,37 +227,23 @@ class GridPane(Pane, Generic[T]):
         self._first = max(min(self._first + steps, last), 0)
         self.repaint()
 
-    def action_filter(self) -> None:
-        """Ask for a filter."""
-        self.post_message(self.FilterWanted(self))
-
-    def action_detail(self) -> None:
-        """Ask for everything about the row under the cursor."""
-        if self.chosen is not None:
-            self.post_message(self.DetailWanted(self.chosen))
-
     def action_sort(self) -> None:
         """Sort by the next column that is shown, after the last one by the pane's own order."""
         by = next_sort(self.spec, self.sort)
         shown = {placed.column.key for placed in self._layout}
         while by is not None and by.key not in shown:
             by = next_sort(self.spec, by)
-        self._sort_by(by)
+        self.sort = by
 
     def action_reverse(self) -> None:
         """Reverse the sort."""
         if self.sort is not None:
-            self._sort_by(SortBy(self.sort.key, not self.sort.reverse))
-
-    def _sort_by(self, by: SortBy | None) -> None:
-        self.sort = by
-        self._moved_at = -1e9
-        self.repaint(is_dirty=True)
+            self.sort = SortBy(self.sort.key, not self.sort.reverse)
 
     def back(self) -> bool:
         """Undo the filter, else the chosen row; returns False where there is nothing to undo."""
         if self.wanted:
-            self.set_filter("")
+            self.wanted = ""
             return True
         if self.cursor.row_id is None and not self._first:
             return False
@@ -283,4 +264,4 @@ class GridPane(Pane, Generic[T]):
             if placed.x <= x < placed.x + placed.column.width:
                 is_same = self.sort is not None and self.sort.key == placed.column.key
                 reverse = is_same and self.sort is not None and not self.sort.reverse
-                self._sort_by(SortBy(placed.column.key, reverse))
+                self.sort = SortBy(placed.column.key, reverse)
