@@ -10,7 +10,6 @@ from enum import StrEnum
 __all__ = [
     "DisplayStatus",
     "FillType",
-    "Liquidity",
     "OrderFlags",
     "OrderStatus",
     "OrderType",
@@ -76,13 +75,6 @@ class OrderFlags(StrEnum):
     LONG_TERM = "64"
     TWAP = "128"
     TWAP_SUBORDER = "256"
-
-
-class Liquidity(StrEnum):
-    """Which part a fill's owner played in the match."""
-
-    TAKER = "TAKER"
-    MAKER = "MAKER"
 
 
 class FillType(StrEnum):

@@ -55,11 +55,19 @@ __all__ = [
 ]
 
 
+ACCOUNT_CHANNELS = frozenset({"v4_subaccounts", "v4_parent_subaccounts"})
+
+
 class ChannelKey(NamedTuple):
     """A subscription's identity: the channel, and its id ("" for the channels that have none)."""
 
     channel: str
     id: str = ""
+
+    @property
+    def is_account(self) -> bool:
+        """Whether the channel tells of an account."""
+        return self.channel in ACCOUNT_CHANNELS
 
 
 @dataclass(frozen=True, slots=True)

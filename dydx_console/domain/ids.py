@@ -7,7 +7,6 @@ from bech32 import CHARSET, bech32_decode
 
 __all__ = [
     "ADDRESS_PREFIX",
-    "CHILDREN_PER_PARENT",
     "PARENTS",
     "AddressError",
     "PositionKey",
@@ -22,7 +21,6 @@ __all__ = [
 ADDRESS_PREFIX = "dydx"
 PARENTS = 128
 """Subaccounts 0…127 are parents; child k of parent p is p + 128 k (dYdX docs: concepts, isolated subaccounts)."""
-CHILDREN_PER_PARENT = 1000
 
 _ADDRESS_LENGTH = 43
 """Prefix, separator, the 32 words of a 20-byte account, and six of checksum."""

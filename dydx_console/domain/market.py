@@ -1,12 +1,12 @@
 """Perpetual markets: parameters, prices, and the partial rows that update them."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from dydx_console.domain.numbers import ZERO, divide
 
-__all__ = ["Market", "MarketPatch", "OraclePrice", "effective_initial_margin_fraction", "merge_market"]
+__all__ = ["Market", "MarketPatch", "OraclePrice", "effective_initial_margin_fraction"]
 
 ONE = Decimal(1)
 
@@ -75,15 +75,6 @@ class OraclePrice:
     at: datetime | None
     height: int | None
     market_id: int | None
-
-
-_PATCHED = tuple(field.name for field in fields(Market) if field.name != "ticker")
-
-
-def merge_market(held: Market, patch: MarketPatch) -> Market:
-    """Return `held` with every figure that `patch` gives."""
-    given = {name: value for name in _PATCHED if (value := getattr(patch, name)) is not None}
-    return replace(held, **given) if given else held
 
 
 def effective_initial_margin_fraction(market: Market) -> Decimal | None:

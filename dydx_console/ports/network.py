@@ -2,15 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Environment", "NetworkView"]
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """The environment and where it was named."""
-
-    name: str
-    source: str
+__all__ = ["NetworkView"]
 
 
 @dataclass(frozen=True, slots=True)

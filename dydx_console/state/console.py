@@ -25,8 +25,6 @@ from dydx_console.state.transfers import Transfers
 
 __all__ = ["Changes", "ConsoleState", "Problem", "Section", "Watched"]
 
-MOST_PROBLEMS = 200
-
 
 class Section(StrEnum):
     """What a change touches; panes subscribe to these."""
@@ -196,11 +194,11 @@ class ConsoleState:
         return Changes({Section.STREAM})
 
     def _subscribe_sent(self, event: ev.SubscribeSent) -> Changes:
-        self.freshness.subscribing(event.key, event.connection, event.at, is_account=_is_account(event.key))
+        self.freshness.subscribing(event.key, event.connection, event.at, is_account=event.key.is_account)
         return Changes({Section.STREAM})
 
     def _subscribed(self, event: ev.Subscribed) -> Changes:
-        self.freshness.subscribed(event.key, event.version.connection, event.at, is_account=_is_account(event.key))
+        self.freshness.subscribed(event.key, event.version.connection, event.at, is_account=event.key.is_account)
         return Changes({Section.STREAM})
 
     def _unsubscribed(self, event: ev.Unsubscribed) -> Changes:
@@ -370,7 +368,3 @@ class ConsoleState:
     def _time_read(self, event: ev.TimeRead) -> Changes:
         self.freshness.clock(event.venue_time, event.asked_at, event.at)
         return Changes({Section.STREAM})
-
-
-def _is_account(key: ev.ChannelKey) -> bool:
-    return key.channel in ("v4_subaccounts", "v4_parent_subaccounts")

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from dydx_console.domain.enums import OrderFlags, OrderStatus, RemovalReason
-from dydx_console.domain.ids import StreamVersion
+from dydx_console.domain.ids import StreamVersion, parent_of
 from dydx_console.domain.numbers import MATH, ZERO, divide
 from dydx_console.domain.order import SNAPSHOT, Order, OrderPatch, good_til_passed
 from dydx_console.state.order_rules import PLACEMENTS, STATEFUL, joined, newer_read, next_row, of_parent, order_values
@@ -77,7 +77,7 @@ class Listing:
         """Return whether an order of this subaccount would have been listed."""
         if subaccount is None:
             return False
-        return subaccount % 128 == self.parent if self.parent is not None else subaccount == self.subaccount
+        return parent_of(subaccount) == self.parent if self.parent is not None else subaccount == self.subaccount
 
 
 class Orders:

@@ -1,5 +1,6 @@
 """Addresses, orders, fills and markets as values."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -15,7 +16,7 @@ from dydx_console.domain.ids import (
     short_address,
     subaccount_number,
 )
-from dydx_console.domain.market import Market, effective_initial_margin_fraction, merge_market
+from dydx_console.domain.market import Market, effective_initial_margin_fraction
 from dydx_console.domain.order import (
     Order,
     display_status,
@@ -158,21 +159,15 @@ def test_fills_that_tell_no_position_stay_as_they_are() -> None:
     assert chained([], lambda one, other: False) == []
 
 
-def test_a_market_keeps_what_a_patch_does_not_say() -> None:
-    held = Market("X", status="ACTIVE", oracle_price=D(5))
-    assert merge_market(held, Market("X")) is held
-    assert merge_market(held, Market("X", oracle_price=D(6))) == Market("X", status="ACTIVE", oracle_price=D(6))
-
-
 def test_figures_of_a_market() -> None:
     base = Market("X", initial_margin_fraction=D("0.1"), oracle_price=D(10), open_interest=D(35))
     assert effective_initial_margin_fraction(Market("X")) is None
     assert effective_initial_margin_fraction(base) == D("0.1")
-    capped = merge_market(base, Market("X", open_interest_lower_cap=D(100), open_interest_upper_cap=D(600)))
+    capped = replace(base, open_interest_lower_cap=D(100), open_interest_upper_cap=D(600))
     assert effective_initial_margin_fraction(capped) == D("0.1") + D("0.5") * D("0.9")
-    equal = merge_market(base, Market("X", open_interest_lower_cap=D(100), open_interest_upper_cap=D(100)))
+    equal = replace(base, open_interest_lower_cap=D(100), open_interest_upper_cap=D(100))
     assert effective_initial_margin_fraction(equal) == D("0.1")
     assert (base.max_leverage, Market("X").max_leverage) == (D(10), None)
     assert Market("X").change_24h_fraction is None
-    assert merge_market(base, Market("X", price_change_24h=D(2))).change_24h_fraction == D("0.25")
-    assert merge_market(base, Market("X", price_change_24h=D(10))).change_24h_fraction is None
+    assert replace(base, price_change_24h=D(2)).change_24h_fraction == D("0.25")
+    assert replace(base, price_change_24h=D(10)).change_24h_fraction is None

@@ -4,7 +4,6 @@ from dydx_console.domain.events import ChannelKey
 from dydx_console.domain.ids import subaccount_number
 
 __all__ = [
-    "ACCOUNT_CHANNELS",
     "BLOCK_HEIGHT",
     "CANDLES",
     "MARKETS",
@@ -27,7 +26,6 @@ TRADES = "v4_trades"
 CANDLES = "v4_candles"
 BLOCK_HEIGHT = "v4_block_height"
 
-ACCOUNT_CHANNELS = frozenset({SUBACCOUNTS, PARENT_SUBACCOUNTS})
 UNNAMED = frozenset({MARKETS, BLOCK_HEIGHT})
 """Channels that take no id: the Indexer keys their updates to the channel's own name, and an explicit other id never
 gets one (dydxprotocol/v4-chain indexer/services/socks/src/lib/subscription.ts)."""
@@ -47,7 +45,7 @@ def account_of(key: ChannelKey) -> tuple[str, int] | None:
     """Return address and number of an account channel's id, or None where the id has not that form."""
     address, _, text = key.id.partition("/")
     number = subaccount_number(text)
-    if key.channel not in ACCOUNT_CHANNELS or not address or number is None:
+    if not key.is_account or not address or number is None:
         return None
     return address, number
 

@@ -225,7 +225,7 @@ class IndexerFeed:
             elif isinstance(fact, BlockHeight):
                 session.block_at = frame.at
                 session.delivered = True
-            elif isinstance(fact, Subscribed) and fact.key.channel in channels.ACCOUNT_CHANNELS:
+            elif isinstance(fact, Subscribed) and fact.key.is_account:
                 session.account_answered.set()
             elif isinstance(fact, VenueRefusal):
                 self._log(f"the Indexer refused: {fact.text}")

@@ -183,7 +183,7 @@ class IndexerProtocol:
         if decode is None:
             raise UnexpectedMessageError(f"unknown channel {key.channel!r}")
         version = self._version(message, place)
-        if key.channel in channels.ACCOUNT_CHANNELS:
+        if key.is_account:
             return decode(key, contents, version, at, message.subaccount_number)
         return decode(key, contents, version, at)
 
