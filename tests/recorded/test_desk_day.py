@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shared_data import DATA, entries_of, events_of, needs_data, raw_lines, state_after
 
@@ -327,7 +327,22 @@ def reread_at_the_end(state: ConsoleState) -> None:
                 state.apply(event)
 
 
+def orders_told_of(event: ev.Event) -> set[str]:
+    """Return the orders of which an event says more than that something took their place.
+
+    A cancel with the reason REPLACED changes nothing, so an order of which only that was heard, and which REST does not
+    list because it is short-term and without fills, stays unknown.
+    """
+    if isinstance(event, ev.OrdersRead):
+        return {view.id for view in event.orders}
+    updates = event.facts if isinstance(event, ev.Frame) else (event,)
+    return {
+        patch.id for update in updates for patch in getattr(update, "orders", ()) if patch.removal_reason != "REPLACED"
+    }
+
+
 @settings(max_examples=8)
+@example(487763)
 @given(st.integers(0, 2**32))
 def test_account_frames_dropped_and_then_read_again_give_the_same_account(seed: int) -> None:
     rng = random.Random(seed)
@@ -336,11 +351,13 @@ def test_account_frames_dropped_and_then_read_again_give_the_same_account(seed: 
     reread_at_the_end(whole)
     state = ConsoleState(watched_in(entries_of(DESK)))
     dropped = 0
+    told_of: set[str] = set()
     for event in day_events():
         is_update = isinstance(event, ev.Frame) and bool(account_rows(event))
         if is_update and rng.random() < 0.2:
             dropped += 1
             continue
+        told_of |= orders_told_of(event)
         state.apply(event)
     assert dropped > 50
     assert state.freshness.view(1e4).gaps >= 1
@@ -363,6 +380,9 @@ def test_account_frames_dropped_and_then_read_again_give_the_same_account(seed: 
             continue
         assert mine_order.filled == order.filled
         ended = display_status(mine_order, state.height, state.block_time)
+        if ended is None:
+            assert order.id not in told_of
+            continue
         assert ended in settled
         assert (ended == "FILLED") == (shown == "FILLED")
 
