@@ -1,0 +1,46 @@
+"""What can go wrong with a venue, in one vocabulary for REST, WebSocket and gRPC."""
+
+from enum import StrEnum
+
+__all__ = ["FaultKind", "VenueError"]
+
+
+class FaultKind(StrEnum):
+    """The kinds of failure that are told apart."""
+
+    UNREACHABLE = "UNREACHABLE"
+    """No connection: refused, no such host, no route, ended in the middle."""
+    TIMEOUT = "TIMEOUT"
+    """Connected, perhaps, but no answer within the deadline."""
+    TLS = "TLS"
+    """The certificate or the handshake was refused."""
+    RATE_LIMITED = "RATE_LIMITED"
+    """Too many requests."""
+    GEO_BLOCKED = "GEO_BLOCKED"
+    """Refused for where the request comes from, or by the compliance rules."""
+    NOT_FOUND = "NOT_FOUND"
+    """The venue answered that there is no such thing (for a block: pruned, or not there yet)."""
+    REJECTED = "REJECTED"
+    """The venue refused the request itself."""
+    SERVER = "SERVER"
+    """The venue failed."""
+    BAD_ANSWER = "BAD_ANSWER"
+    """The answer could not be read."""
+
+
+class VenueError(Exception):
+    """A request to a venue that failed.
+
+    Attributes:
+        kind: what failed.
+        endpoint: host, or host and port, that was asked.
+        text: one line of plain text, cleaned of control characters.
+        retry_after_s: how long the venue asks to wait, None where it says nothing.
+    """
+
+    def __init__(self, kind: FaultKind, endpoint: str, text: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{endpoint}: {text}")
+        self.kind = kind
+        self.endpoint = endpoint
+        self.text = text
+        self.retry_after_s = retry_after_s
