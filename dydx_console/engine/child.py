@@ -22,12 +22,13 @@ class ChildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SimUrls:
-    """Where a started exchange listens, and the account that trades on it."""
+    """Where a started exchange listens (`grpc` is its node), and the account that trades on it."""
 
     rest: str
     websocket: str
     chain_id: str
     account: str
+    grpc: str
 
 
 class SimChild:
@@ -54,7 +55,7 @@ class SimChild:
         line = self._first_line()
         try:
             said = json.loads(line)
-            return SimUrls(said["rest"], said["websocket"], said["chain_id"], said["account"])
+            return SimUrls(said["rest"], said["websocket"], said["chain_id"], said["account"], said["grpc"])
         except (ValueError, KeyError, TypeError):
             words = self._last_words()
             self.stop()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 
 from dydx_console.sim.core.addresses import DEMO_ADDRESS, is_address
+from dydx_console.sim.faults import NODE_VERSION, Faults
 from dydx_console.sim.shell.process import ProcessOptions, run
 from dydx_console.sim.venue import VenueOptions
 
@@ -31,6 +33,12 @@ def _address(text: str) -> str:
     return text
 
 
+def _chain_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,50}", text):
+        raise argparse.ArgumentTypeError("not a chain id")
+    return text
+
+
 def parse(arguments: Sequence[str]) -> ProcessOptions:
     """Options from a command line; exits with 2 when they are wrong."""
     parser = argparse.ArgumentParser(prog="dydx-console sim", description="A local dYdX venue on loopback.")
@@ -38,6 +46,8 @@ def parse(arguments: Sequence[str]) -> ProcessOptions:
     parser.add_argument("--host", default="127.0.0.1", help="loopback only")
     parser.add_argument("--port", type=port, default=0, help="REST port, 0 = any")
     parser.add_argument("--ws-port", type=port, default=None, help="WebSocket port (default: port + 1), 0 = any")
+    parser.add_argument("--grpc-port", type=port, default=None, help="node's gRPC port (default: port + 2), 0 = any")
+    parser.add_argument("--chain-id", type=_chain_id, default=None, help="(default: dydx-sim-1 and a random run id)")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--block-ms", type=_bounded(20, 3_600_000), default=1_000, help="time between blocks")
     parser.add_argument("--funding-speedup", type=_bounded(1, 3_600), default=1, help="hours of funding per hour")
@@ -47,6 +57,7 @@ def parse(arguments: Sequence[str]) -> ProcessOptions:
     parser.add_argument("--flood", type=_bounded(0, 50_000), default=0, help="extra BTC-USD book updates per second")
     parser.add_argument("--history-hours", type=_bounded(0, 168), default=24, help="past to live through at the start")
     parser.add_argument("--no-rate-limits", action="store_true", help="REST without rate limits")
+    _add_faults(parser.add_argument_group("faults"))
     parser.add_argument("--child", action="store_true", help="end with the parent (stdin EOF), ignore terminal signals")
     parser.add_argument("--verbose", action="store_true", help="log to stderr")
     given = parser.parse_args(arguments)
@@ -60,8 +71,32 @@ def parse(arguments: Sequence[str]) -> ProcessOptions:
         flood=given.flood,
         history_hours=given.history_hours,
         rate_limits=not given.no_rate_limits,
+        faults=Faults(
+            indexer_lag_blocks=given.indexer_lag_blocks,
+            node_catching_up=given.node_catching_up,
+            node_version=given.node_version,
+            clock_skew_ms=given.clock_skew_ms,
+        ),
     )
-    return ProcessOptions(venue, given.host, given.port, given.ws_port, given.child, given.verbose)
+    return ProcessOptions(
+        venue,
+        given.host,
+        given.port,
+        given.ws_port,
+        given.child,
+        given.verbose,
+        grpc_port=given.grpc_port,
+        chain_id=given.chain_id,
+    )
+
+
+def _add_faults(group: argparse._ArgumentGroup) -> None:
+    day_ms = 86_400_000
+    lag, skew = _bounded(0, 1_000), _bounded(-day_ms, day_ms)
+    group.add_argument("--indexer-lag-blocks", type=lag, default=0, help="the Indexer trails the node by so many")
+    group.add_argument("--node-catching-up", action="store_true", help="the node says that it is not up to date")
+    group.add_argument("--node-version", default=NODE_VERSION, help="application version that the node reports")
+    group.add_argument("--clock-skew-ms", type=skew, default=0, help="the venue's clock is ahead (or behind, negative)")
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ is called. Times are Unix milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from dydx_console.sim.actors.makers import Flood, Maker, flood_owner, maker_owner
@@ -19,6 +19,8 @@ from dydx_console.sim.core.exchange import FIRST_HEIGHT, ChainOptions, Exchange
 from dydx_console.sim.core.fees import TIER_6, TIER_9, FeeTier
 from dydx_console.sim.core.markets import MARKETS
 from dydx_console.sim.core.orders import SubaccountId, Tx, TxAnswer
+from dydx_console.sim.faults import Faults
+from dydx_console.sim.indexer.backlog import Backlog
 from dydx_console.sim.indexer.comlink import Answer, Comlink, Request
 from dydx_console.sim.indexer.history import lay_history
 from dydx_console.sim.indexer.service import Indexer
@@ -33,7 +35,10 @@ LIVE_LEAD_BLOCKS = 5
 
 @dataclass(frozen=True, slots=True)
 class VenueOptions:
-    """What the venue is like. `rate` scales public activity, `flood` is extra BTC book updates per second."""
+    """What the venue is like. `rate` scales public activity, `flood` is extra BTC book updates per second.
+
+    `faults` is what it begins with.
+    """
 
     seed: int = 7
     block_ms: int = 1_000
@@ -47,13 +52,16 @@ class VenueOptions:
     rate_limits: bool = True
     snapshot_delay_ms: tuple[int, int] = (5, 20)
     registration_delay_ms: tuple[int, int] = (15, 60)
+    chain_id: str = CHAIN_ID
+    faults: Faults = field(default_factory=Faults)
 
 
 class Venue:
-    """A venue that has its history behind it and stands at `now_ms`."""
+    """A venue that has its history behind it and stands at `now_ms`. `faults` may be set at any time."""
 
     def __init__(self, options: VenueOptions, now_ms: int) -> None:
         self.options = options
+        self.faults = options.faults
         random = Random(options.seed)
         self._random = random
         tiers: dict[str, FeeTier] = {maker_owner(market): TIER_9 for market in MARKETS}
@@ -79,6 +87,7 @@ class Venue:
             Random(random.getrandbits(64)),
             SocksOptions(options.snapshot_delay_ms, options.registration_delay_ms),
         )
+        self._backlog = Backlog()
         self._next_flood_ms = now_ms
         self._slot = 0
         self._begin(now_ms)
@@ -166,7 +175,8 @@ class Venue:
             self._trader.turn(now_ms)
 
     def _publish(self, now_ms: int) -> None:
-        self.indexer.consume(self.exchange.drain(), now_ms)
+        events = self._backlog.delay(self.exchange.drain(), self.exchange.height, self.faults.indexer_lag_blocks)
+        self.indexer.consume(events, now_ms)
 
     def _begin(self, now_ms: int) -> None:
         """Fund everybody, then live through the past in blocks that get shorter towards the present."""

@@ -72,7 +72,11 @@ def test_stateful_rules() -> None:
 def test_a_conditional_order_is_taken_without_collateral() -> None:
     desk = Desk()
     poor = SubaccountId(ALICE.owner, 5)
-    assert code(desk, desk.order(poor, SELL, 1_000_000, 60_000, flags=CONDITIONAL, trigger=50_000)) == 0
+    order = desk.order(poor, SELL, 1_000_000, 60_000, flags=CONDITIONAL, trigger=50_000)
+    assert code(desk, order) == 10001, "below 20 USD of equity there are no stateful orders at all"
+    desk.send(Transfer(ALICE, poor, 20 * USDC))
+    desk.block()
+    assert code(desk, order) == 0
 
 
 def test_replacement_needs_a_later_block_and_the_same_side() -> None:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -48,14 +49,11 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 def test_one_line_then_a_clean_end() -> None:
     process, line = start("--port", "0", "--seed", "9")
     assert line["pid"] == process.pid
-    assert (line["chain_id"], line["account"], line["parent_subaccount"], line["seed"]) == (
-        "dydx-sim-1",
-        DEMO_ADDRESS,
-        0,
-        9,
-    )
-    assert len(bytes.fromhex(line["run_id"])) == 8
+    assert (line["account"], line["parent_subaccount"], line["seed"]) == (DEMO_ADDRESS, 0, 9)
+    assert re.fullmatch("[a-z2-7]{6}", line["run_id"])
+    assert line["chain_id"] == f"dydx-sim-1-{line['run_id']}"
     assert line["websocket"].startswith("ws://127.0.0.1:")
+    assert line["grpc"].startswith("http://127.0.0.1:")
     assert httpx.get(line["rest"] + "/v4/height").status_code == 200
     process.send_signal(signal.SIGTERM)
     assert end(process) == (0, "", "")
@@ -78,13 +76,24 @@ def test_a_child_ignores_the_terminal_and_ends_with_stdin() -> None:
     assert end(process) == (0, "", "")
 
 
-def test_a_taken_port_is_one_line_and_69() -> None:
+def test_no_two_runs_have_one_chain_id() -> None:
+    found = set()
+    for _ in range(2):
+        process, line = start("--seed", "9")
+        found.add(line["chain_id"])
+        process.terminate()
+        assert end(process) == (0, "", "")
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("option", ["--port", "--ws-port", "--grpc-port"])
+def test_a_taken_port_is_one_line_and_69(option: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         done = subprocess.run(
-            [*BASE, *FAST, "--port", str(port), "--ws-port", "0"],
+            [*BASE, *FAST, "--ws-port", "0", "--grpc-port", "0", option, str(port)],
             capture_output=True,
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -96,7 +105,17 @@ def test_a_taken_port_is_one_line_and_69() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--port", "70000"], ["--block-ms", "1"], ["--account", "dydx1nope"], ["--nonsense"]]
+    "arguments",
+    [
+        ["--port", "70000"],
+        ["--block-ms", "1"],
+        ["--account", "dydx1nope"],
+        ["--nonsense"],
+        ["--chain-id", "two words"],
+        ["--chain-id", ""],
+        ["--indexer-lag-blocks", "-1"],
+        ["--clock-skew-ms", "99999999999"],
+    ],
 )
 def test_bad_options_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

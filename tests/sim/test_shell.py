@@ -84,6 +84,16 @@ async def test_an_order_from_outside_reaches_its_watcher() -> None:
         assert frame["subaccountNumber"] == 0
 
 
+async def test_leaving_at_once_after_an_order_ends() -> None:
+    who = SubaccountId(VenueOptions().account, 0)
+    async with asyncio.timeout(20), running(QUICK, grpc_port=None) as served:
+        await asyncio.sleep(0)
+        order = Order(
+            OrderId(who, 1, 0, 0), BUY, 10_000_000, 5_000_000_000, good_til_block=served.venue.exchange.height
+        )
+        assert not served.submit(Place(order)).ok
+
+
 async def test_handshake_oddities() -> None:
     async with running(QUICK) as served:
         port = int(served.websocket_url.split(":")[2].split("/")[0])

@@ -8,16 +8,21 @@ from functools import lru_cache
 import bech32
 
 PREFIX = "dydx"
+VALIDATOR_PREFIX = "dydxvalcons"
 
 
 @lru_cache(maxsize=256)
 def address_of(name: str) -> str:
     """The address of the 20 bytes that a name hashes to; the same name always gives the same one."""
-    payload = hashlib.sha256(f"dydx-console sim {name}".encode()).digest()[:20]
+    return encode(PREFIX, hashlib.sha256(f"dydx-console sim {name}".encode()).digest()[:20])
+
+
+def encode(prefix: str, payload: bytes) -> str:
+    """An address from its bytes."""
     words = bech32.convertbits(payload, 8, 5)
     if words is None:
-        raise ValueError("20 bytes always convert")
-    return str(bech32.bech32_encode(PREFIX, words))
+        raise ValueError("whole bytes always convert")
+    return str(bech32.bech32_encode(prefix, words))
 
 
 def is_address(text: str) -> bool:

@@ -6,6 +6,7 @@ Codes are those of dydxprotocol/v4-chain protocol/x/clob/types/errors.go.
 from __future__ import annotations
 
 from dydx_console.sim.core.events import OrderOpened, OrderRemoved
+from dydx_console.sim.core.limits import stateful_orders_allowed
 from dydx_console.sim.core.markets import Market
 from dydx_console.sim.core.matching import match
 from dydx_console.sim.core.orders import (
@@ -169,12 +170,27 @@ def _check_stateful(state: NodeState, market: Market, order: Order) -> TxAnswer:
             return clob_error(3005, "stateful order already exists")
     if order.id in state.stateful or order.id in state.untriggered:
         return clob_error(3005, "stateful order already exists")
-    if order.id.flags == CONDITIONAL:
-        return OK
+    answer = _check_equity_tier(state, order.id.subaccount)
+    if not answer.ok or order.id.flags == CONDITIONAL:
+        return answer
     answer = _check_position_rules(state, market, order)
     if answer.ok and not _affordable(state, market, order):
         return clob_error(3007, "stateful order fails its collateralization check")
     return answer
+
+
+def _check_equity_tier(state: NodeState, subaccount: SubaccountId) -> TxAnswer:
+    """Open stateful orders of a subaccount by its equity, those that wait for the next block included."""
+    account = state.accounts.get(subaccount)
+    allowed = 0 if account is None else stateful_orders_allowed(state.accounts.equity(account))
+    held = [
+        *state.stateful,
+        *state.untriggered,
+        *(p.order.id for p in state.pending_transactions if isinstance(p, Place)),
+    ]
+    if sum(order_id.subaccount == subaccount for order_id in held) >= allowed:
+        return clob_error(10001, f"opening order would exceed equity tier limit of {allowed}")
+    return OK
 
 
 def _affordable(state: NodeState, market: Market, order: Order) -> bool:

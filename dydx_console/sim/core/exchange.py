@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from dydx_console.sim.core import checktx
 from dydx_console.sim.core.accounts import Accounts
 from dydx_console.sim.core.book import Book
+from dydx_console.sim.core.committed import Committed, CommittedSubaccount
 from dydx_console.sim.core.events import (
     Block,
     BlockEvent,
@@ -21,7 +22,6 @@ from dydx_console.sim.core.events import (
     Rewarded,
     StatefulPlaced,
     StatefulRemoved,
-    SubaccountUpdated,
     Transferred,
 )
 from dydx_console.sim.core.fees import FeeSchedule, FeeTier
@@ -104,7 +104,7 @@ class Exchange:
         self._funding_ms = HOUR_MS // options.funding_speedup
         self._next_funding_ms = (genesis_ms // self._funding_ms + 1) * self._funding_ms
         self._oracle_waiting: dict[int, int] = {}
-        self._committed: dict[SubaccountId, tuple[int, dict[str, int]]] = {}
+        self.committed = Committed()
         self._tickers = {market.perpetual_id: market.ticker for market in options.markets}
 
     @property
@@ -121,6 +121,11 @@ class Exchange:
     def next_block_ms(self) -> int:
         """When the next block is due."""
         return self.state.time_ms + self.block_ms
+
+    @property
+    def lowest_height(self) -> int:
+        """The oldest block whose time is still known."""
+        return max(self.options.first_height, self.height - KEPT_BLOCK_TIMES + 1)
 
     def market(self, ticker: str) -> Market:
         """A market by its ticker; KeyError when there is none."""
@@ -169,8 +174,8 @@ class Exchange:
     def truth(self) -> Truth:
         """What is so as of the last block, independent of what any Indexer says."""
         accounts = tuple(
-            (subaccount, SubaccountTruth(usdc, tuple(sorted(positions.items()))))
-            for subaccount, (usdc, positions) in self._committed.items()
+            (subaccount, SubaccountTruth(held.usdc_quantums, self._by_ticker(held)))
+            for subaccount, held in self.committed.subaccounts.items()
         )
         working = [(r.order, r.remaining_quantums) for book in self.state.books.values() for r in book.resting()]
         working += [(order, order.quantums) for order in self.state.untriggered.values()]
@@ -179,6 +184,7 @@ class Exchange:
     def make_block(self, time_ms: int) -> Block:
         """Commit a block at `time_ms`, then prepare the node's memory for the next one."""
         state = self.state
+        settled = dict(state.accounts.funding_indices)
         state.height += 1
         state.time_ms = time_ms
         self.block_times_ms[state.height] = time_ms
@@ -186,9 +192,7 @@ class Exchange:
         transactions = self._deliver()
         end, triggered = self._end_block()
         block = Block(state.height, time_ms, self._numbered([*transactions, end]))
-        for event in block.events:
-            if isinstance(event.event, SubaccountUpdated):
-                self._commit(event.event)
+        self.committed.take(block, settled)
         state.emit(block)
         self._expire_short_term()
         for order in [*_placed(transactions), *triggered]:
@@ -327,15 +331,8 @@ class Exchange:
             numbered += [BlockEvent(index, place, digest, event) for place, event in enumerate(events)]
         return tuple(numbered)
 
-    def _commit(self, update: SubaccountUpdated) -> None:
-        _, positions = self._committed.get(update.subaccount, (0, {}))
-        for change in update.positions:
-            ticker = self._tickers[change.perpetual_id]
-            if change.quantums:
-                positions[ticker] = change.quantums
-            else:
-                positions.pop(ticker, None)
-        self._committed[update.subaccount] = (update.usdc_quantums, positions)
+    def _by_ticker(self, held: CommittedSubaccount) -> tuple[tuple[str, int], ...]:
+        return tuple(sorted((self._tickers[p], position.quantums) for p, position in held.positions.items()))
 
 
 def _placed(transactions: list[list[ChainEvent]]) -> list[Order]:

@@ -14,16 +14,33 @@ from dydx_console.sim.core.markets import ONE_MILLION
 
 @dataclass(frozen=True, slots=True)
 class FeeTier:
-    """A tier's name and both rates in ppm; a negative maker rate is a rebate."""
+    """A tier's name, both rates in ppm (a negative maker rate is a rebate), and what it takes to be in it.
+
+    `volume` is micro-USDC in 30 days, the shares are ppm of all volume and of all maker volume. Here an owner is in a
+    tier because the options say so.
+    """
 
     name: str
     maker_ppm: int
     taker_ppm: int
+    volume: int = 0
+    total_share_ppm: int = 0
+    maker_share_ppm: int = 0
 
 
-TIER_1 = FeeTier("1", 100, 500)
-TIER_6 = FeeTier("6", -50, 250)
-TIER_9 = FeeTier("9", -110, 250)
+_MILLION = 10**12
+TIERS = (
+    FeeTier("1", 100, 500),
+    FeeTier("2", 100, 450, _MILLION),
+    FeeTier("3", 50, 400, 5 * _MILLION),
+    FeeTier("4", 0, 350, 25 * _MILLION),
+    FeeTier("5", 0, 300, 125 * _MILLION),
+    FeeTier("6", -50, 250, 125 * _MILLION, 5_000),
+    FeeTier("7", -70, 250, 125 * _MILLION, 5_000, 10_000),
+    FeeTier("8", -90, 250, 125 * _MILLION, 5_000, 20_000),
+    FeeTier("9", -110, 250, 125 * _MILLION, 5_000, 40_000),
+)
+TIER_1, TIER_6, TIER_9 = TIERS[0], TIERS[5], TIERS[8]
 
 
 def fee_quote_quantums(quote_quantums: int, fee_ppm: int) -> int:
@@ -32,7 +49,7 @@ def fee_quote_quantums(quote_quantums: int, fee_ppm: int) -> int:
 
 
 class FeeSchedule:
-    """Which tier an owner is in; everybody else is in the first."""
+    """Which of TIERS an owner is in; everybody else is in the first."""
 
     def __init__(self, tiers: Mapping[str, FeeTier]) -> None:
         self._tiers = dict(tiers)

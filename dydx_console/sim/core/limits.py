@@ -1,15 +1,34 @@
-"""Per-owner order limits of CheckTx: 400 short-term places and cancels a block, 2 stateful places a block and 20 per
-100 blocks (the genesis values of dydxprotocol/v4-chain; codespace clob, code 5001). Failed attempts count; stateful
-cancels do not."""
+"""What a node takes from one owner or subaccount: limits by block (codespace clob, code 5001) and by equity (10001).
+
+Values: dydxprotocol/v4-chain protocol/scripts/genesis/sample_pregenesis.json. By block and owner failed attempts count,
+stateful cancels do not.
+"""
 
 from __future__ import annotations
 
 from dydx_console.sim.core.orders import BatchCancel, Cancel, Place, SubaccountId, Transfer, Tx, TxAnswer, clob_error
 
 SHORT_TERM_PER_BLOCK = 400
-STATEFUL_PER_BLOCK = 2
-STATEFUL_PER_100_BLOCKS = 20
+STATEFUL_LIMITS = ((1, 2), (100, 20))
+"""(blocks, places within so many blocks)"""
 BATCH_COST = 2
+USD = 1_000_000
+STATEFUL_EQUITY_TIERS = (
+    (0, 0),
+    (20 * USD, 1),
+    (100 * USD, 5),
+    (1_000 * USD, 10),
+    (10_000 * USD, 100),
+    (100_000 * USD, 200),
+)
+"""(micro-USDC of equity from which on, open stateful orders of a subaccount)"""
+SHORT_TERM_EQUITY_TIERS = (*STATEFUL_EQUITY_TIERS[:-1], (100_000 * USD, 1_000))
+"""Configured on the chain too, but not enforced there nor here."""
+
+
+def stateful_orders_allowed(equity: int) -> int:
+    """How many open stateful orders a subaccount with so much micro-USDC of equity may have."""
+    return max((limit for required, limit in STATEFUL_EQUITY_TIERS if equity >= required), default=0)
 
 
 class RateLimits:
@@ -37,11 +56,13 @@ class RateLimits:
         return _exceeded("short-term orders and cancels") if count > SHORT_TERM_PER_BLOCK else None
 
     def _check_stateful(self, owner: str, height: int) -> TxAnswer | None:
-        recent = [h for h in self._stateful.get(owner, ()) if h > height - 100]
+        longest = max(blocks for blocks, _ in STATEFUL_LIMITS)
+        recent = [h for h in self._stateful.get(owner, ()) if h > height - longest]
         recent.append(height)
         self._stateful[owner] = recent
-        if recent.count(height) > STATEFUL_PER_BLOCK or len(recent) > STATEFUL_PER_100_BLOCKS:
-            return _exceeded("stateful orders")
+        for blocks, limit in STATEFUL_LIMITS:
+            if sum(h > height - blocks for h in recent) > limit:
+                return _exceeded("stateful orders")
         return None
 
 

@@ -12,10 +12,10 @@ import logging
 import os
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TextIO
 
-from dydx_console.sim.shell.server import running
+from dydx_console.sim.shell.server import new_run_id, running
 from dydx_console.sim.venue import VenueOptions
 
 EXIT_UNAVAILABLE = 69
@@ -26,8 +26,18 @@ LOOPBACK = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
+class Ports:
+    """Where to listen; 0 = any."""
+
+    rest: int
+    websocket: int
+    grpc: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessOptions:
-    """How the process runs. `port` 0 = any; `websocket_port` None = the port after `port` (any, when that is 0).
+    """How the process runs. `port` 0 = any; `websocket_port` and `grpc_port` None = the first and the second port after
+    `port` (any, when that is 0). `chain_id` None = the venue's own, followed by the run id.
 
     `child` makes it a helper of a parent process: deaf to terminal signals, over when stdin ends or the parent dies.
     """
@@ -38,10 +48,12 @@ class ProcessOptions:
     websocket_port: int | None = None
     child: bool = False
     verbose: bool = False
+    grpc_port: int | None = None
+    chain_id: str | None = None
 
 
 def run(options: ProcessOptions) -> int:
-    """Serve until told to end; returns the exit code. Prints one JSON line on stdout when both listeners accept."""
+    """Serve until told to end; returns the exit code. Prints one JSON line on stdout when all listeners accept."""
     if options.host not in LOOPBACK:
         _say(f"the simulator listens on loopback only, not on {options.host}")
         return EXIT_USAGE
@@ -49,18 +61,25 @@ def run(options: ProcessOptions) -> int:
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     if options.child:
         _become_child()
-    websocket_port = options.websocket_port
-    if websocket_port is None:
-        websocket_port = options.port + 1 if 0 < options.port < MAX_PORT else 0
+    ports = Ports(
+        options.port,
+        _near(options.port, 1) if options.websocket_port is None else options.websocket_port,
+        _near(options.port, 2) if options.grpc_port is None else options.grpc_port,
+    )
     try:
-        asyncio.run(_serve(options, websocket_port))
+        asyncio.run(_serve(options, ports))
     except OSError as error:
-        _say(f"cannot listen on 127.0.0.1, ports {options.port} and {websocket_port}: {error.strerror or error}")
+        wanted = f"{ports.rest}, {ports.websocket} and {ports.grpc}"
+        _say(f"cannot listen on 127.0.0.1, ports {wanted}: {error.strerror or error}")
         return EXIT_UNAVAILABLE
     return 0
 
 
-async def _serve(options: ProcessOptions, websocket_port: int) -> None:
+def _near(port: int, distance: int) -> int:
+    return port + distance if 0 < port <= MAX_PORT - distance else 0
+
+
+async def _serve(options: ProcessOptions, ports: Ports) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = [signal.SIGTERM] if options.child else [signal.SIGTERM, signal.SIGINT]
@@ -71,7 +90,11 @@ async def _serve(options: ProcessOptions, websocket_port: int) -> None:
             loop.add_reader(sys.stdin.fileno(), _read_stdin, ended)
         except PermissionError:
             ended.set()  # stdin is a file: it has nothing to wait for, as if it had ended
-    async with running(options.venue, rest_port=options.port, websocket_port=websocket_port) as served:
+    run_id = new_run_id()
+    venue = replace(options.venue, chain_id=options.chain_id or f"{options.venue.chain_id}-{run_id}")
+    async with running(
+        venue, rest_port=ports.rest, websocket_port=ports.websocket, grpc_port=ports.grpc, run_id=run_id
+    ) as served:
         _print_line(sys.stdout, {**served.facts(), "pid": os.getpid()})
         logging.getLogger("dydx_console.sim").info("serving %s", served.rest_url)
         await ended.wait()
