@@ -17,6 +17,7 @@ __all__ = [
     "BalanceItem",
     "BreakerItem",
     "ChannelItem",
+    "CheckItem",
     "Document",
     "DriftItem",
     "ErrorItem",
@@ -27,6 +28,7 @@ __all__ = [
     "OrderItem",
     "PnlSection",
     "PositionItem",
+    "PreflightDocument",
     "RateLimitItem",
     "ReasonItem",
     "StreamSection",
@@ -344,3 +346,25 @@ class Document(Part):
     markets: tuple[MarketItem, ...]
     stream: StreamSection
     sections: SectionStates
+
+
+class CheckItem(Part):
+    """One check of a network."""
+
+    name: str
+    verdict: str = Field(description="OK WARN FAIL or SKIP")
+    text: str
+    remedy: str | None = Field(description="What to do about it, null where there is nothing to be done")
+    took_ms: float
+
+
+class PreflightDocument(Part):
+    """What `check-network` found; the checks stand in their order."""
+
+    schema_version: int
+    network: NetworkSection | None = Field(description="Null where the configuration names none that could be used")
+    checks: tuple[CheckItem, ...]
+    exit_code: int = Field(
+        description="0 fine, 2 usage, 69 unreachable, 75 temporary, 76 the venue refused, 77 policy, 78 configuration"
+    )
+    took_ms: float

@@ -1,0 +1,1 @@
+"""The checks of a network, made over the ports and reported in a fixed order."""
