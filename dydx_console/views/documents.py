@@ -26,6 +26,7 @@ __all__ = [
     "MarketPnlItem",
     "NetworkSection",
     "OrderItem",
+    "Part",
     "PnlSection",
     "PositionItem",
     "PreflightDocument",
@@ -33,6 +34,7 @@ __all__ = [
     "ReasonItem",
     "StreamSection",
     "SubaccountItem",
+    "Time",
     "TransferItem",
     "plain",
 ]

@@ -1,0 +1,183 @@
+"""The OpenAPI document is what the server does: no answer that it does not list, whatever is sent."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from health_help import (
+    DEGRADED,
+    FINE,
+    MISCONFIGURED,
+    STOPPED,
+    UNREACHABLE,
+    Answer,
+    FakeEngine,
+    exchange,
+    get,
+    host_of,
+    request,
+    serving,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from dydx_console.health import documents
+from dydx_console.health.listen import Listen
+from dydx_console.health.openapi import openapi_document
+from dydx_console.ports.health import HealthFacts
+
+DOCUMENT = openapi_document()
+PATHS = sorted(DOCUMENT["paths"])
+ENGINE = FakeEngine()
+ENGINE.answer = ENGINE.health
+
+
+@pytest.fixture(scope="module")
+def at() -> Iterator[Listen]:
+    """One server for all examples; each sets the engine's facts."""
+    with serving(ENGINE) as place:
+        yield place
+
+
+def references(value: object) -> Iterator[str]:
+    """Every `$ref` of a document."""
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"]
+        for inner in value.values():
+            yield from references(inner)
+    if isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def resolved(reference: str) -> Any:
+    """What a `$ref` points at."""
+    place: Any = DOCUMENT
+    for step in reference.removeprefix("#/").split("/"):
+        place = place[step]
+    return place
+
+
+def response_of(path: str, status: int) -> dict[str, Any]:
+    """The documented response."""
+    responses = DOCUMENT["paths"][path]["get"]["responses"]
+    assert str(status) in responses, f"{path} answered {status}, which is not documented"
+    response: dict[str, Any] = responses[str(status)]
+    return resolved(response["$ref"]) if "$ref" in response else response
+
+
+def fits(schema: dict[str, Any], body: str) -> bool:
+    """Whether a body is of a documented schema, read strictly by its model."""
+    if "anyOf" in schema:
+        return any(fits(each, body) for each in schema["anyOf"])
+    if "$ref" not in schema:
+        return bool(body)
+    model: type[BaseModel] = getattr(documents, schema["$ref"].rpartition("/")[2])
+    try:
+        model.model_validate_json(body)
+    except ValidationError:
+        return False
+    return True
+
+
+def check_documented(path: str, method: str, answer: Answer) -> None:
+    """Status, content type and body are those of the document."""
+    response = response_of(path, answer.status)
+    content_type = answer.headers["content-type"]
+    assert content_type in response["content"]
+    if method != "HEAD":
+        assert fits(response["content"][content_type]["schema"], answer.body)
+    if answer.status == 405:
+        assert answer.headers["allow"] in response["headers"]["Allow"]["schema"]["enum"]
+
+
+def test_the_document_is_whole(at: Listen) -> None:
+    assert json.loads(get(at, "/openapi.json").body) == DOCUMENT
+    assert DOCUMENT["openapi"] == "3.1.0"
+    for reference in references(DOCUMENT):
+        assert resolved(reference)
+    operations = [item["get"]["operationId"] for item in DOCUMENT["paths"].values()]
+    assert len(set(operations)) == len(operations) == 7
+    for item in DOCUMENT["paths"].values():
+        assert item.keys() == {"get"}
+        for response in item["get"]["responses"].values():
+            assert ("$ref" in response) or response["description"]
+
+
+TOKENS = st.from_regex(re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,12}", re.ASCII), fullmatch=True)
+METHODS = st.one_of(st.just("GET"), st.sampled_from(["HEAD", "POST", "OPTIONS", "CONNECT", "TRACE", "PUT"]), TOKENS)
+VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#"), max_size=12)
+QUERIES = st.one_of(st.just(""), st.just(""), st.just("?probe=1"), st.just("?"), VISIBLE.map("?".__add__))
+VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=30)
+HEADERS = st.one_of(
+    st.sampled_from(
+        [
+            "Host: evil.example",
+            "Host: localhost",
+            "Origin: null",
+            "Sec-Fetch-Site: cross-site",
+            "Content-Length: 5",
+            "Content-Length: 0",
+            "Content-Length: x",
+            "Transfer-Encoding: chunked",
+            "Transfer-Encoding: gzip",
+            "Expect: 100-continue",
+            "Connection: upgrade, close",
+            "Upgrade: websocket",
+            "Accept: image/png",
+            "Accept-Encoding: gzip",
+            "Range: bytes=0-3",
+            "If-None-Match: *",
+            "X-Long: " + "x" * 9_000,
+            " folded: header",
+            "no colon",
+        ]
+    ),
+    st.builds("{}: {}".format, TOKENS, VALUES),
+)
+FACTS = st.sampled_from([FINE, DEGRADED, UNREACHABLE, MISCONFIGURED, STOPPED])
+
+
+@given(FACTS, METHODS, st.sampled_from(PATHS), QUERIES, st.lists(HEADERS, max_size=3), st.sampled_from(["1.1", "1.0"]))
+def test_no_answer_is_undocumented(
+    at: Listen,
+    facts: HealthFacts,
+    method: str,
+    path: str,
+    query: str,
+    headers: list[str],
+    version: str,
+) -> None:
+    ENGINE.facts = facts
+    answer = exchange(at, request(at, path + query, method, *headers, version=version), method)
+    check_documented(path, method, answer)
+
+
+@given(FACTS, st.sampled_from(PATHS), QUERIES)
+def test_no_answer_to_an_honest_client_is_undocumented(at: Listen, facts: HealthFacts, path: str, query: str) -> None:
+    ENGINE.facts = facts
+    answer = get(at, path + query)
+    check_documented(path, "GET", answer)
+    allowed = query in ("", "?") or (query == "?probe=1" and path == "/health/network")
+    assert (answer.status == 400 and "bad_query" in answer.body) == (not allowed)
+
+
+@given(st.sampled_from(PATHS), st.binary(max_size=300))
+def test_no_bytes_have_an_undocumented_answer(at: Listen, path: str, rubbish: bytes) -> None:
+    start = f"GET {path} HTTP/1.1\r\nHost: {host_of(at)}\r\n".encode()
+    answer = exchange(at, start + rubbish + b"\r\n\r\n")
+    check_documented(path, "GET", answer)
+
+
+@given(VISIBLE)
+def test_an_unknown_path_is_the_documented_404(at: Listen, text: str) -> None:
+    path = "/" + text.partition("?")[0]
+    if path not in PATHS:
+        answer = get(at, path)
+        response = resolved("#/components/responses/NotFound")
+        assert answer.status == 404
+        assert fits(response["content"][answer.headers["content-type"]]["schema"], answer.body)
