@@ -98,7 +98,7 @@ def server(answer: Answerer) -> Server:
 
 def listen(port: int) -> socket.socket:
     """A listening socket on 127.0.0.1 (0 = any free port); OSError when the port is taken."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
