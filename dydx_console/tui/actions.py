@@ -6,7 +6,18 @@ from itertools import chain
 
 from textual.binding import Binding, BindingType
 
-__all__ = ["ACTIONS", "Action", "bindings_of", "conflicts", "in_group", "key_name", "keys_of"]
+__all__ = [
+    "ACTIONS",
+    "Action",
+    "action_of",
+    "binding_of",
+    "bindings_of",
+    "conflicts",
+    "first_key",
+    "in_group",
+    "key_name",
+    "keys_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ ACTIONS: tuple[Action, ...] = (
            in_palette=False),
     Action("app.reconnect", "r", "Reconnect now", "app", "app.reconnect", hint="reconnect"),
     Action("app.theme", "t", "Next theme", "app", "app.next_theme"),
+    Action("app.checks", "n", "Network checks", "app", "app.checks"),
     Action("app.dismiss", "d", "Dismiss the oldest notice that stays", "app", "app.dismiss"),
     Action("app.screenshot", "f12", "Screenshot (address and balances covered)", "app", "app.snap"),
     Action("focus.1", "1", "Balances", "app", "screen.focus_pane('balances')"),
@@ -65,6 +77,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("orders.working", "w", "Working orders only", "orders", "working", hint="working only"),
 )  # fmt: skip
 
+_BY_ID = {action.id: action for action in ACTIONS}
 _NAMES = {
     "question_mark": "?", "colon": ":", "slash": "/", "escape": "esc", "pagedown": "pgdn", "pageup": "pgup",
     "down": "↓", "up": "↑", "left": "←", "right": "→", "shift+tab": "shift+tab", "f12": "F12",
@@ -77,18 +90,31 @@ def in_group(*groups: str) -> tuple[Action, ...]:
     return tuple(action for action in ACTIONS if action.group in groups)
 
 
+def action_of(action_id: str) -> Action:
+    """Return an action by its id. Raises KeyError."""
+    return _BY_ID[action_id]
+
+
 def bindings_of(*groups: str) -> list[BindingType]:
     """Return the bindings of some groups; a keymap replaces their keys by id."""
-    return [
-        Binding(action.keys, action.name, action.label, show=False, id=action.id, priority=action.is_priority)
-        for action in in_group(*groups)
-    ]
+    return [binding_of(action) for action in in_group(*groups)]
+
+
+def binding_of(action: Action) -> Binding:
+    """Return an action's binding."""
+    return Binding(action.keys, action.name, action.label, show=False, id=action.id, priority=action.is_priority)
 
 
 def keys_of(action: Action, keymap: Mapping[str, str]) -> tuple[str, ...]:
     """Return an action's keys under a keymap, as Textual names them."""
     named = (key.strip() for key in keymap.get(action.id, action.keys).split(","))
     return tuple(_SPELT.get(key, key) for key in named if key)
+
+
+def first_key(action: Action, keymap: Mapping[str, str]) -> str | None:
+    """Return an action's first key under a keymap as people read it, None where it has none."""
+    keys = keys_of(action, keymap)
+    return key_name(keys[0]) if keys else None
 
 
 def key_name(key: str) -> str:

@@ -12,8 +12,9 @@ from textual.widgets import Input
 
 from dydx_console.ports.console import ConsolePort
 from dydx_console.ports.mailbox import Mail
-from dydx_console.ports.notices import Level, Notice
-from dydx_console.tui.actions import conflicts
+from dydx_console.ports.notices import Level
+from dydx_console.tui.actions import action_of, binding_of, conflicts, first_key
+from dydx_console.tui.admission import REFUSED, Admission
 from dydx_console.tui.crash import note_crash
 from dydx_console.tui.driver import ConsoleDriver
 from dydx_console.tui.frames import TICK_S, Frames
@@ -23,9 +24,9 @@ from dydx_console.tui.picture import Picture
 from dydx_console.tui.screens.console import ConsoleScreen
 from dydx_console.tui.screens.modal import GuardedModal
 from dydx_console.tui.themes import DEFAULT_THEME, OWN_THEMES, VARIABLES, next_theme
-from dydx_console.tui.widgets.notices import StickyNotices, Toasts
+from dydx_console.tui.watch import NetworkWatch
+from dydx_console.tui.widgets.notices import Announcer
 from dydx_console.tui.widgets.pane import harmless
-from dydx_console.views.banner import BannerFacts
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -42,7 +43,7 @@ def _commands() -> "type[Provider]":
 
 
 class ConsoleApp(App[None], inherit_bindings=False):
-    """The console's screen over an engine.
+    """The console's screen over an engine. Where the network has to be confirmed, it shows nothing else before.
 
     Args:
         port: the engine.
@@ -55,20 +56,21 @@ class ConsoleApp(App[None], inherit_bindings=False):
     COMMANDS: ClassVar = {_commands}
     COMMAND_PALETTE_BINDING = "f20"
     ESCAPE_TO_MINIMIZE = False
+    BINDINGS = [binding_of(action_of("app.quit_now"))]  # noqa: RUF012
 
     def __init__(self, port: ConsolePort, options: UiOptions, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(driver_class=ConsoleDriver)
         self.port = port
         self.options = options
         self.clock = clock
-        network = port.network
-        facts = BannerFacts(network.name, network.kind, network.chain_id, network.environment, network.read_only)
-        self.picture = Picture(facts)
+        self.admission = Admission(port.confirmation())
+        self._watch = NetworkWatch(port, first_key(action_of("app.checks"), options.keymap))
+        self.picture = Picture(self._watch.facts)
         self.frames = Frames(clock, self._backlog)
         self.crash: BaseException | None = None
         self._flood = KeyFlood()
         self._is_flooded = False
-        self._toasts = Toasts(self._toast, clock)
+        self._announcer = Announcer(self._toast, self._ring if options.bell else None, clock)
         for theme in OWN_THEMES:
             self.register_theme(theme)
         self.theme = options.theme if options.theme in self.available_themes else DEFAULT_THEME
@@ -82,6 +84,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def get_default_screen(self) -> Screen[object]:
         """Return the console screen: there is no other below it."""
         self._console = ConsoleScreen(self.picture, self.frames, self.clock, self.options.keymap, self.size)
+        self._announcer.sticky = self._console.sticky
         return self._console  # type: ignore[return-value]
 
     def on_mount(self) -> None:
@@ -89,33 +92,46 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.set_interval(TICK_S, self.tick, name="paint")
         if self.options.for_seconds is not None:
             self.set_timer(self.options.for_seconds, self.end)
-        warnings = [*self.port.network.warnings, *conflicts(self.options.keymap)]
+        warnings = [*self._watch.warnings(), *conflicts(self.options.keymap)]
         if self.options.theme not in self.available_themes:
             warnings.append(f"there is no theme {self.options.theme!r}")
         if warnings:
-            self.call_after_refresh(self._warn, warnings)
+            self.call_after_refresh(self._announcer.warn, warnings)
+        if self.admission.is_waiting:
+            self._ask()
         self.call_after_refresh(self.port.start)
 
-    def _warn(self, warnings: list[str]) -> None:
-        self._sticky.add(Notice(text, Level.WARNING, stays=True) for text in warnings)
+    def _ask(self) -> None:
+        from dydx_console.tui.screens.confirm import ConfirmModal
 
-    @property
-    def _sticky(self) -> StickyNotices:
-        return self._console.sticky
+        if self.admission.asked is not None:
+            self.push_screen(ConfirmModal(self.admission.asked, self.port, self.picture, self.clock), self._answered)
+
+    def _answered(self, why_not: str | None) -> None:
+        self.admission.answer(why_not)
+        if self.admission.is_waiting:
+            self.end()
 
     def _backlog(self) -> int:
         return self._driver.backlog if isinstance(self._driver, ConsoleDriver) else 0
 
     def tick(self) -> None:
         """Take what the engine left, and paint what is due."""
-        mail = self.port.mailbox.take()
-        self._take(mail)
+        if self._watch.is_changed():
+            self._show_network()
+        if not self.admission.is_waiting:
+            self._take(self.port.mailbox.take())
+            self._announcer.announce(self._watch.failures())
         if self.picture.snapshot is not None:
             self.picture.elapsed_s = max(self.port.monotonic() - self.picture.snapshot.at, 0.0)
-        self._toasts.tick()
-        if self.port.failure is not None:
-            self._sticky.fail(self.port.failure)
+        self._announcer.tick(self.port.failure)
         self.frames.tick()
+
+    def _show_network(self) -> None:
+        self.picture.facts = self._watch.facts
+        self._console.set_class(self.picture.facts.is_out_of_place, "-alarm")
+        self._announcer.warn(self._watch.warnings())
+        self.frames.mark_all()
 
     def _take(self, mail: Mail) -> None:
         picture = self.picture
@@ -125,19 +141,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
             picture.snapshot = mail.snapshot
         if mail.changed:
             self.frames.mark(mail.changed)
-        if mail.notices:
-            self._announce(mail.notices)
-
-    def _announce(self, notices: tuple[Notice, ...]) -> None:
-        staying = [notice for notice in notices if notice.stays]
-        if staying:
-            self._sticky.add(staying)
-        self._toasts.add(notice for notice in notices if not notice.stays)
-        if self.options.bell and any(notice.rings for notice in notices):
-            self.bell()
+        self._announcer.announce(mail.notices)
 
     def _toast(self, text: str, level: Level) -> None:
         self.notify(harmless(text), severity=level.value, timeout=TOAST_S, markup=False)
+
+    def _ring(self) -> None:
+        self.bell()
 
     async def on_event(self, event: events.Event) -> None:
         """Drop keys that nobody meant before any binding sees them; the others act in the order of typing."""
@@ -156,7 +166,10 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def _is_unmeant(self, event: events.Key) -> bool:
         screen = self.screen
-        if isinstance(screen, GuardedModal) and not screen.takes_key(event.time):
+        if isinstance(screen, GuardedModal):
+            if not screen.takes_key(event.time):
+                return True
+        elif self.admission.is_waiting:
             return True
         if isinstance(self.focused, Input):
             return False
@@ -176,6 +189,18 @@ class ConsoleApp(App[None], inherit_bindings=False):
             groups = ("pane", *self.screen.query_one(KeyBar).groups)
             self.push_screen(HelpModal(title, groups, self.options.keymap, self.clock))
 
+    def action_command_palette(self) -> None:
+        """Open the palette over the desk; over a modal there is none."""
+        if isinstance(self.screen, ConsoleScreen):
+            super().action_command_palette()
+
+    def action_checks(self) -> None:
+        """Show the checks of the network."""
+        from dydx_console.tui.screens.checks import ChecksModal
+
+        if isinstance(self.screen, ConsoleScreen):
+            self.push_screen(ChecksModal(self.port, self.picture, self.clock))
+
     def action_reconnect(self) -> None:
         """Ask the engine for a fresh connection."""
         self.port.reconnect()
@@ -192,7 +217,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def action_dismiss(self) -> None:
         """Take away the oldest notice that stays."""
-        self._sticky.dismiss()
+        self._console.sticky.dismiss()
 
     def action_snap(self) -> None:
         """Write a picture of the screen into the screenshot folder."""
@@ -216,7 +241,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.end()
 
     def end(self, code: int = 0) -> None:
-        """Leave with an exit code, after the screenshot that was asked for."""
+        """Leave with an exit code, after the screenshot that was asked for; where nobody confirmed, with 77."""
+        code = code or (REFUSED if self.admission.is_waiting else 0)
         if self.options.screenshot is not None and not code:
             self.save_picture(self.options.screenshot)
         self.exit(return_code=code)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dydx_console.domain.ids import short_address
 from dydx_console.state.ages import PictureState
+from dydx_console.state.node import NodeView
 from dydx_console.views.balances import HIGH_USAGE, MASK
-from dydx_console.views.format import DASH, age, percent
+from dydx_console.views.format import DASH, MINUS, age, percent
 from dydx_console.views.orders import outliving
 from dydx_console.views.panes import PaneHealth, state_ink
 from dydx_console.views.positions import distance_ink, distance_text, liquidation_distance
 from dydx_console.views.table import Cell, Ink, Line, line_width
-from dydx_console.views.width import cut
+from dydx_console.views.width import cells, cut
 
 if TYPE_CHECKING:
     from dydx_console.state.snapshot import PositionView, Snapshot
@@ -27,23 +28,47 @@ _KIND_INKS = {
     "testnet": Ink.TESTNET,
     "local": Ink.LOCAL,
     "sim": Ink.SIM,
+    "custom": Ink.ALARM,
     "replay": Ink.REPLAY,
 }
+_KIND_WORDS = {"sim": "SIMULATOR", "custom": "UNKNOWN CHAIN"}
+REAL_MONEY = "REAL MONEY"
+FAR_BEHIND = 5
+"""Blocks that an Indexer may trail the node by; they come about once a second."""
+SILENT_S = 10.0
+"""A node that was heard longer ago than this has its age beside its figure."""
 Item: TypeAlias = tuple[Line, ...]
 """What the banner says of one thing: the long way first, then shorter ones."""
 SEPARATOR = Cell(" │ ", Ink.DIM)
 DOT = Cell(" · ", Ink.DIM)
+_WRONG_NODE = Cell(" NODE ✗ ", Ink.ALARM)
 
 
 @dataclass(frozen=True, slots=True)
 class BannerFacts:
-    """What is known of the network that is shown; `kind` is mainnet, testnet, local, sim or replay."""
+    """What is known of the network that is shown; `kind` is mainnet, testnet, local, sim, custom or replay.
+
+    `is_out_of_place` tells that real money is at stake outside production.
+    """
 
     name: str
     kind: str
     chain_id: str | None
     environment: str | None
     read_only: bool
+    is_out_of_place: bool = False
+
+    @property
+    def title(self) -> str:
+        """The network in words that tell its kind whatever it is called: its name, and the kind where they differ."""
+        word = _KIND_WORDS.get(self.kind, self.kind.upper())
+        name = cut(self.name.upper(), 20)
+        return word if self.name == self.kind else f"{name} · {word}"
+
+    @property
+    def mark(self) -> str:
+        """What stands on whatever covers the banner; empty where nothing is out of place."""
+        return f"{self.title} · {REAL_MONEY}" if self.is_out_of_place else ""
 
 
 def banner_lines(
@@ -57,7 +82,8 @@ def banner_lines(
 ) -> list[Line]:
     """Return the banner for `width` cells: who and where, then how it stands; all in one line where `height` is 1.
 
-    What does not fit is first shortened, then left out, the least important first.
+    What does not fit is first shortened, then left out, the least important first. Real money outside production is
+    said as long as there is room for a word, whatever has to leave for it.
 
     Args:
         facts: the network.
@@ -67,9 +93,9 @@ def banner_lines(
         height: lines.
         masked: cover the address.
     """
-    network, account = _network(facts), _account(snapshot, masked=masked)
+    network, account = _network(facts, width), _account(snapshot, masked=masked)
     mode: Item = ((Cell("VIEW ONLY" if facts.read_only else "DISARMED", Ink.STRONG),),)
-    stream, risk, outlive = _stream(snapshot, health), _risk(snapshot), _outlive(snapshot)
+    stream, risk, outlive = _stream(facts, snapshot, health), _risk(snapshot), _outlive(snapshot)
     if height < 2:
         return [joined([network, stream, risk, mode, account, outlive], (5, 4, 3, 2, 1, 0), width)]
     return [joined([network, account, mode], (1, 2, 0), width), joined([stream, risk, outlive], (2, 1, 0), width)]
@@ -102,11 +128,21 @@ def nearest_liquidation(snapshot: Snapshot) -> tuple[Decimal, PositionView] | No
     return min(known, key=lambda pair: abs(pair[0]), default=None)
 
 
-def _network(facts: BannerFacts) -> Item:
-    badge = Cell(f" {cut(facts.name.upper(), 20)} ", _KIND_INKS.get(facts.kind, Ink.MAINNET))
+def _network(facts: BannerFacts, width: int) -> Item:
     chain = (Cell(f" {facts.chain_id}", Ink.STRONG),) if facts.chain_id else ()
+    if facts.is_out_of_place:
+        badge = _alarm(facts, width)
+        return (badge, *chain), (badge,)
+    badge = Cell(f" {facts.title} ", _KIND_INKS.get(facts.kind, Ink.MAINNET))
     where = (DOT, Cell(facts.environment, Ink.DIM)) if facts.environment else ()
     return (badge, *chain, *where), (badge, *chain), (badge,)
+
+
+def _alarm(facts: BannerFacts, width: int) -> Cell:
+    """Return the badge of real money outside production: the longest that fits where nothing else stands."""
+    where = cut(facts.environment or "no environment", 20)
+    texts = (f" {facts.mark} · {where} ", f" {facts.mark} ", f" {REAL_MONEY} ")
+    return Cell(next((text for text in texts if cells(text) <= width), texts[-1].strip()), Ink.ALARM)
 
 
 def _account(snapshot: Snapshot | None, *, masked: bool) -> Item:
@@ -120,14 +156,42 @@ def _account(snapshot: Snapshot | None, *, masked: bool) -> Item:
     return (Cell(shown), DOT, parent, Cell(f" of {funded} funded", Ink.DIM)), (Cell(shown), DOT, parent), (Cell(shown),)
 
 
-def _stream(snapshot: Snapshot | None, health: PaneHealth) -> Item:
+def _stream(facts: BannerFacts, snapshot: Snapshot | None, health: PaneHealth) -> Item:
     ink = Ink.GOOD if health.state is PictureState.LIVE else state_ink(health.state)
     mark = "●" if health.state is PictureState.LIVE else "○" if health.state is PictureState.OFFLINE else "◐"
     state = Cell(f"{mark} {health.state}", ink)
     age_cell = Cell(f" {age(health.age_s)}".ljust(7), Ink.DIM if health.state is PictureState.LIVE else ink)
-    height = DASH if snapshot is None or snapshot.height is None else f"{snapshot.height:,}"
-    full = (state, age_cell, DOT, Cell(f"#{height}"), DOT, Cell(f"node {DASH}", Ink.DIM))
-    return full, full[:-2], full[:2]
+    height = DOT, Cell(f"#{DASH if snapshot is None or snapshot.height is None else f'{snapshot.height:,}'}")
+    node = NodeView() if snapshot is None else snapshot.node
+    wrong = _contradiction(facts, node)
+    if wrong is not None:
+        alarm = Cell(f" {wrong} ", Ink.ALARM)
+        return (state, age_cell, *height, DOT, alarm), (state, age_cell, DOT, alarm), (alarm,), (_WRONG_NODE,)
+    return (state, age_cell, *height, DOT, _node(node)), (state, age_cell, *height), (state, age_cell)
+
+
+def _contradiction(facts: BannerFacts, node: NodeView) -> str | None:
+    """Return what the node says that must not be; None where nothing contradicts the configuration."""
+    if facts.chain_id is not None and node.chain_id is not None and node.chain_id != facts.chain_id:
+        return f"NODE IS ON {cut(node.chain_id, 30)}"
+    if node.binding == "MISMATCH":
+        return "INDEXER IS NOT ON THE NODE'S CHAIN"
+    return None if node.contradiction is None else f"NODE: {cut(node.contradiction, 40)}"
+
+
+def _node(node: NodeView) -> Cell:
+    """Return how far the Indexer trails the node: `+` blocks that it is behind, `−` blocks that the node is."""
+    lag = node.lag_blocks
+    if node.failure is not None:
+        return Cell("node silent" if node.age_s is None else f"node silent {age(node.age_s)}", Ink.WARN)
+    if lag is None:
+        return Cell(f"node {DASH}", Ink.DIM)
+    text = f"node {MINUS if lag < 0 else '+'}{abs(lag):,}"
+    if node.syncing:
+        return Cell(f"{text} catching up", Ink.WARN)
+    if node.age_s is not None and node.age_s > SILENT_S:
+        return Cell(f"{text} {age(node.age_s)} ago", Ink.WARN)
+    return Cell(text, Ink.WARN if lag > FAR_BEHIND else Ink.DIM)
 
 
 def _risk(snapshot: Snapshot | None) -> Item:

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tui.fakes import TESTNET, FakePort
+from tui.fakes import ASKED, HEALTHY, MAINNET, TESTNET, WRONG_NODE, FakePort
 from tui.pictures import HOSTILE, fill, picture, poisoned, stream
 
 from dydx_console.ports.notices import Level, Notice
@@ -59,6 +59,18 @@ def hostile(port: FakePort) -> None:
     port.show(picture(at=time.monotonic(), height=777_777))
 
 
+def asking(port: FakePort, *, timeout_s: float, environment: str = "development") -> None:
+    """Have the network wait for confirmation; the checks are made meanwhile."""
+    port.network = replace(MAINNET, environment=environment)
+    port.asked = replace(ASKED, timeout_s=timeout_s, environment=environment)
+
+    def check() -> None:
+        time.sleep(0.3)
+        port.checked = HEALTHY
+
+    threading.Thread(target=check, daemon=True).start()
+
+
 def noisy() -> None:
     """Write to file descriptor 2 as a C library does."""
     while True:
@@ -79,8 +91,12 @@ def main() -> int:
         threading.Thread(target=port.run, args=(counters,), daemon=True).start()
     if mode == "noise":
         threading.Thread(target=noisy, daemon=True).start()
-    if mode == "short":
+    if mode in ("short", "ask-short"):
         options = replace(options, for_seconds=1.0, screenshot=Path(folder) / "end.svg")
+    if mode.startswith("ask"):
+        asking(port, timeout_s=1.5 if mode == "ask-late" else 60.0)
+    if mode == "misplaced":
+        port.network, port.checked = replace(MAINNET, confirmed=True), WRONG_NODE
     return run_console(port, options)
 
 

@@ -18,6 +18,16 @@ from dydx_console.tui.options import UiOptions
 DEADLINE_S = 4.0
 
 
+class Jumping:
+    """The machine's clock, which a test moves on."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
 @dataclass
 class Desk:
     """A running app, its port and the hands on its keyboard."""
@@ -49,16 +59,21 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    tmp_path: Path, size: tuple[int, int] = (160, 50), port: FakePort | None = None, **options: Any
+    tmp_path: Path,
+    size: tuple[int, int] = (160, 50),
+    port: FakePort | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    **options: Any,
 ) -> AsyncIterator[Desk]:
     """Run the app over a port; without one, over a live account."""
     if port is None:
         port = FakePort(now=0.0)
         port.show(picture())
-    app = ConsoleApp(port, UiOptions(log_path=tmp_path / "ui.log", screenshot_dir=tmp_path, **options))
+    app = ConsoleApp(port, UiOptions(log_path=tmp_path / "ui.log", screenshot_dir=tmp_path, **options), clock)
     async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         shown = Desk(app, port, pilot)
-        await shown.until(lambda: port.mailbox.latest() is None or app.picture.snapshot is not None)
+        hidden = port.asked is not None or port.mailbox.latest() is None
+        await shown.until(lambda: hidden or app.picture.snapshot is not None)
         await shown.until(lambda: not any(slot.is_dirty and slot.painter.is_on_screen for slot in app.frames._slots))
         await pilot.pause()
         yield shown

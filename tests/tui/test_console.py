@@ -11,7 +11,7 @@ from tui.screen_help import desk
 
 from dydx_console.ports.notices import Level, Notice
 from dydx_console.state.freshness import PictureState
-from dydx_console.tui.screens.console import layout_class
+from dydx_console.tui.layout import layout_class
 from dydx_console.tui.screens.detail import DetailModal
 from dydx_console.tui.screens.help import HelpModal
 from dydx_console.tui.themes import OWN_THEMES
@@ -315,7 +315,7 @@ async def test_an_engine_that_ends_leaves_its_last_picture(tmp_path: Path) -> No
 async def test_warnings_of_the_network_are_shown(tmp_path: Path) -> None:
     port = FakePort(now=0.0, network=replace(TESTNET, warnings=("mainnet outside production",)))
     async with desk(tmp_path, port=port) as shown:
-        assert "mainnet outside production" in shown.text()
+        await shown.until(lambda: "mainnet outside production" in shown.text())
 
 
 async def test_a_paste_triggers_nothing(tmp_path: Path) -> None:

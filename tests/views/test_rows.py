@@ -9,7 +9,6 @@ from tui.pictures import NOW, fill, order, picture, stream
 
 from dydx_console.state.freshness import PictureState
 from dydx_console.views.balances import balance_lines, hidden
-from dydx_console.views.banner import BannerFacts, banner_lines, joined, nearest_liquidation
 from dydx_console.views.compact import compact_lines
 from dydx_console.views.detail import detail_lines, detail_title
 from dydx_console.views.fills import FILLS, fill_lines
@@ -20,7 +19,6 @@ from dydx_console.views.positions import POSITIONS, liquidation_distance, positi
 from dydx_console.views.table import Cell, Ink, Line, line_width
 
 D = Decimal
-FACTS = BannerFacts("testnet", "testnet", "dydx-testnet-4", "development", True)
 LIVE = PaneHealth(PictureState.LIVE, 0.8)
 
 
@@ -201,49 +199,6 @@ class TestPnl:
         assert since_text(NOW, NOW) == "since 01:49:30"
         assert since_text(NOW, NOW + timedelta(days=1)) == "since 21 Nov 2026"
         assert since_text(None, NOW) == "—"
-
-
-class TestBanner:
-    @pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 160, 220])
-    def test_it_fits_and_the_network_never_leaves(self, width: int) -> None:
-        for height in (1, 2):
-            lines = banner_lines(FACTS, picture(), LIVE, width, height)
-            assert len(lines) == height
-            assert "TESTNET" in words(lines)
-            assert all(line_width(line) <= max(width, 24) for line in lines)
-
-    def test_everything_is_there_where_there_is_room(self) -> None:
-        text = words(banner_lines(FACTS, picture(), LIVE, 200, 1))
-        for word in ("dydx-testnet-4", "development", "dydx1n88u…565lnf", "parent 0 of 2 funded", "VIEW ONLY",
-                     "● LIVE 0.8 s", "#48,112,907", "node —", "margin 0.0 %", "liq −31 % ETH",
-                     "outlive 1"):  # fmt: skip
-            assert word in text, word
-
-    @pytest.mark.parametrize("kind", ["mainnet", "testnet", "local", "sim", "replay"])
-    def test_each_kind_of_network_has_its_own_ink(self, kind: str) -> None:
-        badge = banner_lines(replace(FACTS, kind=kind), None, LIVE, 80, 1)[0][0]
-        assert badge.ink == kind
-        assert banner_lines(replace(FACTS, kind="what"), None, LIVE, 80, 1)[0][0].ink is Ink.MAINNET
-
-    def test_a_masked_banner_hides_the_address(self) -> None:
-        assert "565lnf" not in words(banner_lines(FACTS, picture(), LIVE, 200, 1, masked=True))
-
-    def test_before_the_first_picture(self) -> None:
-        text = words(banner_lines(FACTS, None, PaneHealth(PictureState.SYNCING, None), 120, 2))
-        assert "SYNCING" in text
-        assert "outlive —" in text
-
-    def test_joined_shortens_before_it_leaves_out(self) -> None:
-        items = [((Cell("network long"),), (Cell("net"),)), ((Cell("account"),),)]
-        assert words([joined(items, (1, 0), 30)]) == "network long │ account"
-        assert words([joined(items, (0, 1), 14)]) == "net │ account"
-        assert words([joined(items, (1, 0), 5)]) == "net"
-
-    def test_the_nearest_liquidation_is_found(self) -> None:
-        found = nearest_liquidation(picture())
-        assert found is not None
-        assert found[1].position.market == "ETH-USD"
-        assert nearest_liquidation(picture(positions=())) is None
 
 
 class TestSmall:

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from dydx_console.tui.actions import bindings_of
 from dydx_console.tui.frames import Frames
+from dydx_console.tui.layout import LAYOUTS, layout_class
 from dydx_console.tui.picture import Picture
 from dydx_console.tui.screens.desk import desk_panes
 from dydx_console.tui.widgets.banner import Banner
@@ -25,20 +26,7 @@ from dydx_console.tui.widgets.orders import OrdersPane
 from dydx_console.tui.widgets.pane import LineWidget, Pane
 from dydx_console.views.compact import compact_lines
 
-__all__ = ["ConsoleScreen", "layout_class"]
-
-LAYOUTS = ("-wide", "-normal", "-narrow", "-small", "-tiny")
-
-
-def layout_class(width: int, height: int) -> str:
-    """Return the layout for a terminal of this size."""
-    if width < 20 or height < 5:
-        return "-tiny"
-    if width < 60 or height < 18:
-        return "-small"
-    if width < 100:
-        return "-narrow"
-    return "-normal" if width < 150 else "-wide"
+__all__ = ["ConsoleScreen"]
 
 
 class ConsoleScreen(Screen[None], inherit_bindings=False):
@@ -59,6 +47,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         size: tuple[int, int],
     ) -> None:
         super().__init__(classes=layout_class(*size))
+        self.set_class(picture.facts.is_out_of_place, "-alarm")
         self._picture = picture
         self._frames = frames
         self._clock = clock
@@ -88,7 +77,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """Hand the widgets to the scheduler; hot ones may be painted more often."""
         prices = ("account", "stream", "markets", "fills", "funding")
         for name, hz, sections in (
-            ("banner", 20.0, ("stream", "blocks", "account", "markets", "orders")),
+            ("banner", 20.0, ("stream", "blocks", "node", "account", "markets", "orders")),
             ("positions", 20.0, prices),
             ("orders", 10.0, ("orders", "blocks", "fills", "stream")),
             ("fills", 8.0, ("fills", "stream")),

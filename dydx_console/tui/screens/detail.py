@@ -28,6 +28,6 @@ class DetailModal(GuardedModal[None]):
         """Write the facts down; the text is never parsed."""
         lines = ["".join(harmless(cell.text) for cell in line) for line in detail_lines(self._item)]
         with VerticalScroll(classes="sheet") as sheet:
-            sheet.border_title = Content(harmless(detail_title(self._item)))
+            sheet.border_title = self.titled(detail_title(self._item))
             sheet.border_subtitle = Content("esc back")
             yield Static(Content("\n".join(lines)), markup=False)

@@ -45,6 +45,6 @@ class HelpModal(GuardedModal[None]):
     def compose(self) -> ComposeResult:
         """Write the keys down."""
         with VerticalScroll(classes="sheet") as sheet:
-            sheet.border_title = Content(f"Keys · {self._title}")
+            sheet.border_title = self.titled(f"Keys · {self._title}")
             sheet.border_subtitle = Content("esc back")
             yield Static(Content(self._text), markup=False)

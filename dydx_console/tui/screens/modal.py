@@ -1,18 +1,29 @@
-"""The base of every modal: it must have been seen before it takes a key."""
+"""The base of every modal: it must have been seen before it takes a key, and it never hides where the money is."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from textual.content import Content
 from textual.screen import ModalScreen
+
+from dydx_console.tui.layout import LAYOUTS, layout_class
+from dydx_console.tui.widgets.pane import harmless
+
+if TYPE_CHECKING:
+    from dydx_console.tui.app import ConsoleApp
 
 __all__ = ["GUARD_S", "GuardedModal"]
 
 R = TypeVar("R")
 GUARD_S = 0.25
+MARK_STYLE = "bold $background on $error"
+"""The alarm's colours, as the banner has them."""
 
 
 class GuardedModal(ModalScreen[R], Generic[R]):
     """A modal that ignores keys from before its first paint and a quarter of a second.
+
+    It leaves the banner free, which it dims, and says real money outside production in the title of its sheet.
 
     Args:
         clock: the clock that key events are stamped with.
@@ -27,8 +38,19 @@ class GuardedModal(ModalScreen[R], Generic[R]):
         """Start to count once the modal was painted."""
         self.call_after_refresh(self._painted)
 
+    def on_resize(self) -> None:
+        """Leave as many lines free as the banner has at this size."""
+        self.remove_class(*LAYOUTS)
+        self.add_class(layout_class(*self.outer_size))
+
     def _painted(self) -> None:
         self._open_from = self._clock() + GUARD_S
+
+    def titled(self, text: str) -> Content:
+        """Return a sheet's title: `text`, which is never parsed, behind the mark of real money out of place."""
+        mark = cast("ConsoleApp", self.app).picture.facts.mark
+        title = Content(harmless(text))
+        return Content.assemble((f" {harmless(mark)} ", MARK_STYLE), " ", title) if mark else title
 
     def takes_key(self, at: float) -> bool:
         """Return whether a key that was pressed at a moment was meant for this modal."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from dydx_console.tui.actions import in_group, key_name, keys_of
+from dydx_console.tui.actions import first_key, in_group
 from dydx_console.tui.picture import Picture
 from dydx_console.tui.widgets.pane import Drawn, LineWidget
 from dydx_console.views.table import Cell, Ink, Line, line_width
@@ -24,7 +24,9 @@ class KeyBar(LineWidget):
         for action in in_group("orders", "table", "app"):
             if not action.hint or action.group not in self.groups:
                 continue
-            name = key_name(keys_of(action, self._keymap)[0])
+            name = first_key(action, self._keymap)
+            if name is None:
+                continue
             longer = (*line, Cell(name, Ink.ACCENT), Cell(f" {action.hint}   ", Ink.DIM))
             if line_width(longer) <= self.size.width:
                 line = longer

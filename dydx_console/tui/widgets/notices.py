@@ -1,7 +1,7 @@
 """Notices: passing ones as toasts, the ones that stay as lines under the banner until they are dismissed."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from dydx_console.ports.notices import Level, Notice
 from dydx_console.tui.picture import Picture
@@ -10,7 +10,7 @@ from dydx_console.views.format import clock as clock_text
 from dydx_console.views.table import Cell, Ink
 from dydx_console.views.width import cut
 
-__all__ = ["StickyNotices", "Toasts", "notice_text"]
+__all__ = ["Announcer", "StickyNotices", "Toasts", "notice_text"]
 
 MOST_LINES = 4
 TOASTS_PER_S = 3
@@ -112,3 +112,46 @@ class Toasts:
         now = self._clock()
         if now - self._second >= 1.0:
             self._second, self._shown = now, 0
+
+
+class Announcer:
+    """Tells people: what stays goes below the banner, what passes becomes a toast, what rings rings.
+
+    `sticky` is None until there is a screen.
+
+    Args:
+        toast: puts one toast on the screen: text and level.
+        ring: rings the bell, None where it is turned off.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self, toast: Callable[[str, Level], None], ring: Callable[[], None] | None, clock: Callable[[], float]
+    ) -> None:
+        self.sticky: StickyNotices | None = None
+        self._toasts = Toasts(toast, clock)
+        self._ring = ring
+
+    def announce(self, notices: Sequence[Notice]) -> None:
+        """Tell notices."""
+        if not notices:
+            return
+        self._keep(notice for notice in notices if notice.stays)
+        self._toasts.add(notice for notice in notices if not notice.stays)
+        if self._ring is not None and any(notice.rings for notice in notices):
+            self._ring()
+
+    def warn(self, texts: Iterable[str]) -> None:
+        """Tell warnings that stay."""
+        self._keep(Notice(text, Level.WARNING, stays=True) for text in texts)
+
+    def tick(self, failure: str | None) -> None:
+        """Tell of toasts that were left out, and that the engine ended."""
+        self._toasts.tick()
+        if failure is not None and self.sticky is not None:
+            self.sticky.fail(failure)
+
+    def _keep(self, notices: Iterable[Notice]) -> None:
+        staying = tuple(notices)
+        if staying and self.sticky is not None:
+            self.sticky.add(staying)

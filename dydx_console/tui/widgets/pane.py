@@ -19,7 +19,7 @@ from dydx_console.tui.themes import ink_style, look_style
 from dydx_console.views.panes import PaneHealth, SteadyHealth, health_line, pane_health
 from dydx_console.views.table import Cell, Ink, Line, line_width
 
-__all__ = ["NO_MARKS", "Drawn", "LineWidget", "Look", "Pane", "harmless"]
+__all__ = ["NO_MARKS", "Drawn", "LineWidget", "Look", "MovableLines", "Pane", "harmless"]
 
 NO_MARKS: frozenset[int] = frozenset()
 
@@ -191,13 +191,41 @@ class LineWidget(Widget):
         self.repaint(is_dirty=True)
 
 
-class Pane(LineWidget, can_focus=True):
+class MovableLines(LineWidget, can_focus=True):
+    """Lines that keys and the mouse wheel move through."""
+
+    BINDINGS = bindings_of("pane")
+
+    def action_move(self, steps: int) -> None:
+        """Move by lines."""
+        raise NotImplementedError
+
+    def action_half(self, direction: int) -> None:
+        """Move by half a page."""
+        self.action_move(direction * max((self.size.height - 2) // 2, 1))
+
+    def action_page(self, direction: int) -> None:
+        """Move by a page."""
+        self.action_move(direction * max(self.size.height - 3, 1))
+
+    def action_edge(self, is_last: bool) -> None:
+        """Move to the first or last line."""
+        self.action_move(1_000_000 if is_last else -1_000_000)
+
+    def on_mouse_scroll_down(self) -> None:
+        """Scroll towards the end."""
+        self.action_move(3)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Scroll towards the beginning."""
+        self.action_move(-3)
+
+
+class Pane(MovableLines):
     """A pane: number, title and state in its first line, its content below.
 
     `needs_markets` tells that its figures move with oracle prices, so that their state counts too.
     """
-
-    BINDINGS = bindings_of("pane")
 
     def __init__(
         self,
@@ -263,30 +291,6 @@ class Pane(LineWidget, can_focus=True):
     def watch_has_focus(self, _has_focus: bool) -> None:
         """Show at once where keys go now; no style sheet asks for the focus, so none is applied again."""
         self.repaint()
-
-    def action_move(self, steps: int) -> None:
-        """Move by lines."""
-        raise NotImplementedError
-
-    def action_half(self, direction: int) -> None:
-        """Move by half a page."""
-        self.action_move(direction * max((self.size.height - 2) // 2, 1))
-
-    def action_page(self, direction: int) -> None:
-        """Move by a page."""
-        self.action_move(direction * max(self.size.height - 3, 1))
-
-    def action_edge(self, is_last: bool) -> None:
-        """Move to the first or last line."""
-        self.action_move(1_000_000 if is_last else -1_000_000)
-
-    def on_mouse_scroll_down(self) -> None:
-        """Scroll towards the end."""
-        self.action_move(3)
-
-    def on_mouse_scroll_up(self) -> None:
-        """Scroll towards the beginning."""
-        self.action_move(-3)
 
 
 _RULE_INK = Ink.PLAIN
