@@ -1,26 +1,46 @@
 """Reads the settings, and says of a wrong one where it stands and what was probably meant."""
 
 import os
-import re
-import stat
 import tomllib
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
+from dydx_console.config.errors import ConfigError
+from dydx_console.config.files import read_config
+from dydx_console.config.keys import meant, suggestion
+from dydx_console.config.networks import network_problems
+from dydx_console.config.places import Sources
 from dydx_console.config.settings import Settings
+from dydx_console.config.variables import PREFIX, variable_problems, variables_in
+from dydx_console.domain.text import clean
 
-__all__ = ["ConfigError", "default_config_path", "default_log_path", "load_settings"]
+__all__ = ["ConfigError", "Loaded", "default_config_path", "default_log_path", "load", "load_settings"]
 
 APP = "dydx-console"
+MAX_SENTENCE = 2_000
+DECIDES = ("environment", "network")
+"""Settings for which file and environment must not differ: it would decide which network is used."""
 
 
-class ConfigError(Exception):
-    """A configuration that cannot be used; the message names file, line, key and what is allowed."""
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and who decided each."""
+
+    settings: Settings
+    sources: Sources
+
+    def origin_of(self, name: str) -> str:
+        """Return who decided a setting, by its dotted name.
+
+        That is `option --NAME`, `FILE:LINE`, `variable NAME` or `default`.
+        """
+        return self.sources.origin(name.split("."))
 
 
 def default_config_path() -> Path:
@@ -34,93 +54,81 @@ def default_log_path() -> Path:
 
 
 def load_settings(path: Path | None, overrides: Mapping[str, Any]) -> Settings:
-    """Return the settings of a file, the environment and `overrides` (which stand over both).
+    """Return the settings alone; see `load`."""
+    return load(path, overrides).settings
 
-    Without `path` the default file is read if it exists. Raises ConfigError.
+
+def load(path: Path | None, overrides: Mapping[str, Any]) -> Loaded:
+    """Return the settings of a file and the environment, the file over the environment and `overrides` over both.
+
+    Without `path` the default file is read if it exists. `overrides` are options by name, None where not given.
+    Raises ConfigError with a line for each thing that is wrong: whatever has two meanings is refused, not chosen.
     """
-    file = path if path is not None else default_config_path()
-    text = _text_of(file, required=path is not None)
+    sources = _sources(path if path is not None else default_config_path(), overrides, required=path is not None)
+    _refuse(variable_problems(sources.variables))
+    _refuse(_hidden_keys(sources))
+    try:
+        settings = Settings(**{**sources.values, **sources.options})
+    except ValidationError as error:
+        raise _error(_sentence(dict(entry), sources) for entry in error.errors(include_url=False)) from None
+    except SettingsError as error:
+        raise _error([f"variables {PREFIX}…: {error}"]) from None
+    _refuse(_contradictions(sources))
+    _refuse(f"{sources.place(where)}: {'.'.join(where)}: {reason}" for where, reason in network_problems(settings))
+    return Loaded(settings, sources)
+
+
+def _sources(file: Path, overrides: Mapping[str, Any], *, required: bool) -> Sources:
+    text = read_config(file, required=required)
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: not TOML: {error}") from None
-    given = {key: value for key, value in overrides.items() if value is not None}
-    try:
-        return Settings(**{**values, **given})
-    except ValidationError as error:
-        raise ConfigError("\n".join(_sentences(error, file, text, given))) from None
+        raise _error([f"{file}: not TOML: {error}"]) from None
+    except RecursionError:
+        raise _error([f"{file}: not TOML: it is nested too deeply"]) from None
+    options = {key: value for key, value in overrides.items() if value is not None}
+    return Sources(options, file, text, values, variables_in(os.environ))
 
 
-def _text_of(file: Path, *, required: bool) -> str:
-    try:
-        mode = file.stat().st_mode
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if required:
-            raise ConfigError(f"{file}: there is no such file") from None
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}") from None
-    if os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError(f"{file}: others may write to it; make it yours alone: chmod go-w")
-    return text
+def _refuse(sentences: Iterator[str]) -> None:
+    found = list(sentences)
+    if found:
+        raise _error(found)
 
 
-def _sentences(error: ValidationError, file: Path, text: str, given: Mapping[str, Any]) -> list[str]:
-    return [_sentence(dict(entry), file, text, given) for entry in error.errors(include_url=False)]
+def _error(sentences: Iterator[str] | list[str]) -> ConfigError:
+    # keys and values come from a file or the environment, and are shown in a terminal
+    return ConfigError("\n".join(clean(sentence, MAX_SENTENCE) for sentence in sentences))
 
 
-def _sentence(entry: dict[str, Any], file: Path, text: str, given: Mapping[str, Any]) -> str:
+def _sentence(entry: dict[str, Any], sources: Sources) -> str:
     path = [str(part) for part in entry["loc"]]
-    name = ".".join(path)
     reason = str(entry["msg"]).removeprefix("Value error, ")
     if entry["type"] == "extra_forbidden":
-        reason = "there is no such key" + _suggestion(path)
-    return f"{_place(path, file, text, given)}: {name}: {reason}"
+        reason = "there is no such key" + suggestion(path)
+    elif entry["type"] in ("enum", "literal_error"):
+        reason += meant(str(entry["input"]), _allowed(entry))
+    return f"{sources.place(path)}: {'.'.join(path)}: {reason}"
 
 
-def _place(path: Sequence[str], file: Path, text: str, given: Mapping[str, Any]) -> str:
-    if path and path[0] in given:
-        return f"option --{path[0].replace('_', '-')}"
-    line = _line_of(path, text)
-    if line is not None:
-        return f"{file}:{line}"
-    variable = "DYDX_CONSOLE_" + "__".join(path).upper()
-    found = next((name for name in os.environ if name.upper() == variable), None)
-    return f"variable {found}" if found is not None else str(file)
+def _allowed(entry: dict[str, Any]) -> list[str]:
+    return [word.strip("' ") for word in str(entry["ctx"]["expected"]).replace(" or ", ",").split(",")]
 
 
-def _line_of(path: Sequence[str], text: str) -> int | None:
-    """Return the line where a key stands, or its table's where the key is missing."""
-    table: tuple[str, ...] = ()
-    best: int | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
-        if header:
-            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
-            if tuple(path[: len(table)]) == table:
-                best = number
+def _hidden_keys(sources: Sources) -> Iterator[str]:
+    # the settings' constructor has parameters of its own, all beginning so
+    for name in sources.values:
+        if name.startswith("_"):
+            yield f"{sources.in_file([name])}: {name}: there is no such key{suggestion([name])}"
+
+
+def _contradictions(sources: Sources) -> Iterator[str]:
+    for name in DECIDES:
+        variable = sources.variable([name])
+        if name in sources.options or variable is None or name not in sources.values:
             continue
-        key = re.match(r"\s*([A-Za-z0-9_.\"'-]+?)\s*=", line)
-        if key and (*table, *(part.strip("\"'") for part in key[1].split("."))) == tuple(path):
-            return number
-    return best if path[:-1] else None
-
-
-def _suggestion(path: Sequence[str]) -> str:
-    known = _keys_beside(path)
-    close = get_close_matches(path[-1], known, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are: {', '.join(sorted(known))}" if known else ""
-
-
-def _keys_beside(path: Sequence[str]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for part in path[:-1]:
-        field = model.model_fields.get(part)
-        inner = None if field is None else field.annotation
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return []
-        model = inner
-    return list(model.model_fields)
+        if sources.values[name] != variable.value:
+            yield (
+                f"{sources.in_file([name])} says {name} = {sources.values[name]!r}, variable {variable.name} says"
+                f" {variable.value!r}; remove one, or give --{name}"
+            )

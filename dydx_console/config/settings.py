@@ -2,16 +2,30 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dydx_console.domain.ids import AddressError, parse_address
+from dydx_console.safety.policy import Environment
+from dydx_console.safety.urls import (
+    CheckedUrl,
+    check_faucet,
+    check_listen,
+    check_node,
+    check_rest,
+    check_websocket,
+)
 
-__all__ = ["CustomNetwork", "LogSettings", "RecordSettings", "Settings", "UiSettings"]
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+__all__ = [
+    "CustomNetwork",
+    "HealthSettings",
+    "LogSettings",
+    "ProxySettings",
+    "RecordSettings",
+    "Settings",
+    "UiSettings",
+]
 
 
 def _address(text: str) -> str:
@@ -21,23 +35,33 @@ def _address(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
-def _url(text: str, secure: str, plain: str) -> str:
-    split = urlsplit(text)
-    if split.username or split.password:
-        raise ValueError("a URL here carries no user name or password")
-    if split.scheme == plain and split.hostname in LOOPBACK:
-        return text
-    if split.scheme != secure or not split.hostname:
-        raise ValueError(f"must begin with {secure}://, or with {plain}:// for this machine only")
-    return text
+def _usable(checked: CheckedUrl) -> str:
+    if checked.reasons:
+        raise ValueError("; ".join(checked.reasons))
+    return checked.text
 
 
 def _rest_url(text: str) -> str:
-    return _url(text, "https", "http")
+    return _usable(check_rest(text))
 
 
 def _websocket_url(text: str) -> str:
-    return _url(text, "wss", "ws")
+    return _usable(check_websocket(text))
+
+
+def _faucet_url(text: str) -> str:
+    return _usable(check_faucet(text))
+
+
+def _node(text: str) -> str:
+    return _usable(check_node(text))
+
+
+def _listen(text: str) -> str:
+    reasons = check_listen(text)
+    if reasons:
+        raise ValueError("; ".join(reasons))
+    return text
 
 
 class Section(BaseModel):
@@ -74,12 +98,45 @@ class RecordSettings(Section):
     )
 
 
-class CustomNetwork(Section):
-    """A network of your own."""
+class ProxySettings(Section):
+    """How the network is reached."""
 
-    chain_id: str = Field(description="Chain id that its nodes report.")
-    indexer_rest: Annotated[str, AfterValidator(_rest_url)] = Field(description="Indexer, scheme and host.")
-    indexer_websocket: Annotated[str, AfterValidator(_websocket_url)] = Field(description="Indexer's WebSocket.")
+    allow: bool = Field(
+        default=False,
+        description="Go through the proxy that HTTPS_PROXY and its like name; otherwise they are ignored.",
+    )
+
+
+class HealthSettings(Section):
+    """Where machines may ask how the console is."""
+
+    listen: Annotated[str, AfterValidator(_listen)] | None = Field(
+        default=None, description="This machine's host:port, or unix:/path; without it nothing listens."
+    )
+
+
+class CustomNetwork(Section):
+    """A network of your own, or other values for one of the catalogue."""
+
+    chain_id: str | None = Field(
+        default=None, description="Chain id that its nodes report; one that is not known is treated as mainnet's."
+    )
+    indexer_rest: Annotated[str, AfterValidator(_rest_url)] | None = Field(
+        default=None, description="Indexer: https:// and host, or http:// on this machine; /v4 is added by itself."
+    )
+    indexer_websocket: Annotated[str, AfterValidator(_websocket_url)] | None = Field(
+        default=None, description="Indexer's WebSocket: wss:// and host (ws:// on this machine), ending in /v4/ws."
+    )
+    nodes: tuple[Annotated[str, AfterValidator(_node)], ...] | None = Field(
+        default=None, description="Nodes by gRPC, the preferred one first: host:port, or http://127.0.0.1:port."
+    )
+    ethereum_chain_id: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Chain id of the Ethereum network that it is bridged to."
+    )
+    native_denom: str | None = Field(default=None, description="What its native token is called on the chain.")
+    faucet: Annotated[str, AfterValidator(_faucet_url)] | None = Field(
+        default=None, description="Where test funds are asked for: https:// and host."
+    )
 
 
 class Settings(BaseSettings):
@@ -89,12 +146,13 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix="DYDX_CONSOLE_", env_nested_delimiter="__"
     )
 
-    environment: Literal["development", "staging", "production"] = Field(
-        default="development",
-        description="What this machine is for; later steps decide by it which network may be used.",
+    environment: Environment = Field(
+        default=Environment.DEVELOPMENT,
+        description="What this machine is for (development, staging, production); it decides which network may run.",
     )
     network: str | None = Field(
-        default=None, description="Network to watch: mainnet, testnet, local, or one of [networks]."
+        default=None,
+        description="Network to watch: mainnet, testnet, local, or one of [networks]; without it, the environment's.",
     )
     address: Annotated[str, AfterValidator(_address)] | None = Field(
         default=None, description="Account to watch: dydx1…"
@@ -105,4 +163,9 @@ class Settings(BaseSettings):
     ui: UiSettings = Field(default=UiSettings(), description="How the screen looks and behaves.")
     log: LogSettings = Field(default=LogSettings(), description="What is written down.")
     record: RecordSettings = Field(default=RecordSettings(), description="How `record` writes.")
-    networks: dict[str, CustomNetwork] = Field(default_factory=dict, description="Networks of your own, by name.")
+    proxy: ProxySettings = Field(default=ProxySettings(), description="How the network is reached.")
+    health: HealthSettings = Field(default=HealthSettings(), description="Where machines may ask how the console is.")
+    networks: dict[str, CustomNetwork] = Field(
+        default_factory=dict,
+        description="Networks of your own, by name; under a name of the catalogue, only what differs.",
+    )
