@@ -30,6 +30,8 @@ NEVER_LOADED = {
     "ports": NETWORK | SCREEN | STORE | CLIENT | {"asyncio"},
     "recording": NETWORK | SCREEN | STORE | CLIENT,
     "views": NETWORK | SCREEN | STORE | CLIENT,
+    "preflight": NETWORK | SCREEN | STORE | CLIENT | {"pydantic"},
+    "health": NETWORK | SCREEN | STORE | CLIENT | {"dydx_console.engine", "dydx_console.venue", "dydx_console.domain"},
     # httpx loads rich by itself where it is installed; the contracts hold our own imports of it
     "venue": {"textual"} | STORE | CLIENT,
     "engine": {"textual"} | STORE | CLIENT,
@@ -91,6 +93,17 @@ def test_no_task_is_left_without_a_supervisor() -> None:
                 if owner in ("asyncio", "self._loop"):
                     bare.append(f"{path.name}:{node.lineno}")
     assert bare == []
+
+
+def test_nothing_waits_in_a_way_that_loses_a_cancellation() -> None:
+    """Up to Python 3.11 `asyncio.wait_for` drops a cancellation that comes together with what it waits for."""
+    found = [
+        f"{path.name}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "asyncio.wait_for"
+    ]
+    assert found == []
 
 
 def test_the_example_configuration_is_what_the_settings_say() -> None:

@@ -16,7 +16,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 config_app = typer.Typer(help="The configuration file.", no_args_is_help=True, rich_markup_mode=None)
+order_app = typer.Typer(help="Orders.", no_args_is_help=True, rich_markup_mode=None)
+health_app = typer.Typer(help="Ask a running console how it is.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
+app.add_typer(order_app, name="order")
+app.add_typer(health_app, name="health")
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration file instead of the usual one.")]
 NetworkName = Annotated[str | None, typer.Option("--network", help="mainnet, testnet, local, or one of your own.")]
@@ -26,10 +30,21 @@ Parent = Annotated[int | None, typer.Option("--parent", help="Parent subaccount,
 ForSeconds = Annotated[float | None, typer.Option("--for", min=0.0, help="Leave by itself after so many seconds.")]
 Screenshot = Annotated[Path | None, typer.Option("--screenshot", help="Write an SVG of the screen before leaving.")]
 NoBell = Annotated[bool, typer.Option("--no-bell", help="Do not ring the terminal's bell.")]
+ReadOnly = Annotated[bool, typer.Option("--read-only", help="Never send anything, whatever comes later.")]
+ConfirmNetwork = Annotated[
+    str | None,
+    typer.Option("--confirm-network", help="Chain id; with --read-only, lets mainnet be read without a terminal."),
+]
+HealthListen = Annotated[
+    str | None, typer.Option("--health", help="Serve health there: 127.0.0.1:8788, or unix:/path of a socket.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask about the orders; a network is confirmed all the same.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")]
 
 
 def _overrides(network: str | None, address: str | None, parent: int | None, environment: str | None) -> dict[str, Any]:
-    from dydx_console.cli.watching import checked_address
+    from dydx_console.cli.admission import checked_address
 
     return {
         "network": network,
@@ -52,22 +67,57 @@ def run(
     address: Address = None,
     parent: Parent = None,
     environment: Environment = None,
+    read_only: ReadOnly = False,
+    confirm_network: ConfirmNetwork = None,
     record_to: Annotated[Path | None, typer.Option("--record", help="Write a recording too.")] = None,
+    health: HealthListen = None,
     for_seconds: ForSeconds = None,
     screenshot: Screenshot = None,
     no_bell: NoBell = False,
     config: Config = None,
 ) -> None:
     """Watch an account on a network, view-only; no key is needed."""
-    from dydx_console.cli import live, watching
+    from dydx_console.cli import live
+    from dydx_console.cli.admission import Wanted, admit, loaded_or_fail
     from dydx_console.cli.exits import Exit, fail
+    from dydx_console.cli.log import open_log
+    from dydx_console.safety.policy import Entry
 
-    settings = watching.settings_or_fail(config, _overrides(network, address, parent, environment))
-    target = watching.watching(settings)
-    if target.address is None:
+    loaded = loaded_or_fail(config, _overrides(network, address, parent, environment))
+    log_path = open_log(loaded.settings)
+    if loaded.settings.address is None:
         fail(Exit.USAGE, "which account? Give --address dydx1…, or `address` in the configuration; or try `demo`")
+    admission = admit(loaded, Wanted(Entry.SCREEN, read_only=read_only, confirm_network=confirm_network))
     options = live.ScreenOptions(for_seconds, screenshot, bell=not no_bell)
-    raise typer.Exit(live.run(target, options, record_to))
+    listen = health or loaded.settings.health.listen
+    raise typer.Exit(live.run(admission, options, record_to, listen, log_path))
+
+
+@app.command()
+def watch(
+    network: NetworkName = None,
+    address: Address = None,
+    parent: Parent = None,
+    environment: Environment = None,
+    read_only: ReadOnly = False,
+    confirm_network: ConfirmNetwork = None,
+    health: HealthListen = None,
+    for_seconds: ForSeconds = None,
+    config: Config = None,
+) -> None:
+    """Run the engine without a screen and serve its health; log lines go to standard error too."""
+    from dydx_console.cli import live
+    from dydx_console.cli.admission import Wanted, admit, loaded_or_fail
+    from dydx_console.cli.asking import default_listen
+    from dydx_console.cli.log import open_log
+    from dydx_console.safety.policy import Entry
+
+    loaded = loaded_or_fail(config, _overrides(network, address, parent, environment))
+    log_path = open_log(loaded.settings, aloud=True)
+    wanted = Wanted(Entry.WATCH, read_only=read_only, confirm_network=confirm_network, tells=False)
+    admission = admit(loaded, wanted)
+    listen = health or loaded.settings.health.listen or default_listen()
+    raise typer.Exit(live.watch(admission, listen, for_seconds, log_path))
 
 
 @app.command()
@@ -79,11 +129,13 @@ def demo(
     config: Config = None,
 ) -> None:
     """Open the console on an exchange of its own, where a funded account trades."""
-    from dydx_console.cli import live, watching
+    from dydx_console.cli import live
+    from dydx_console.cli.admission import loaded_or_fail
+    from dydx_console.cli.log import open_log
 
-    settings = watching.settings_or_fail(config, {})
+    settings = loaded_or_fail(config, {}).settings
     options = live.ScreenOptions(for_seconds, screenshot, bell=not no_bell)
-    raise typer.Exit(live.demo(settings, options, seed))
+    raise typer.Exit(live.demo(settings, options, seed, open_log(settings)))
 
 
 @app.command()
@@ -97,13 +149,14 @@ def replay(
     config: Config = None,
 ) -> None:
     """Play a recording through the console's own panes, or print the state that it ends in."""
-    from dydx_console.cli import live, watching
+    from dydx_console.cli import live
     from dydx_console.cli import replay as replaying
+    from dydx_console.cli.admission import loaded_or_fail
 
     loaded = replaying.load_recording(recording)
     if json:
         raise typer.Exit(replaying.print_final_document(loaded))
-    settings = watching.settings_or_fail(config, {})
+    settings = loaded_or_fail(config, {}).settings
     options = live.ScreenOptions(for_seconds, screenshot, bell=not no_bell)
     raise typer.Exit(replaying.play(loaded, speed, settings, options))
 
@@ -115,14 +168,177 @@ def record(
     address: Address = None,
     parent: Parent = None,
     environment: Environment = None,
+    read_only: ReadOnly = False,
+    confirm_network: ConfirmNetwork = None,
     for_seconds: ForSeconds = None,
     config: Config = None,
 ) -> None:
     """Write what a network's Indexer says into a recording, without a screen."""
-    from dydx_console.cli import live, watching
+    from dydx_console.cli import live
+    from dydx_console.cli.admission import Wanted, admit, loaded_or_fail
+    from dydx_console.cli.log import open_log
+    from dydx_console.safety.policy import Entry
 
-    settings = watching.settings_or_fail(config, _overrides(network, address, parent, environment))
-    raise typer.Exit(live.record(watching.watching(settings), recording, for_seconds))
+    loaded = loaded_or_fail(config, _overrides(network, address, parent, environment))
+    log_path = open_log(loaded.settings)
+    admission = admit(loaded, Wanted(Entry.WATCH, read_only=read_only, confirm_network=confirm_network))
+    raise typer.Exit(live.record(admission, recording, for_seconds, log_path))
+
+
+@app.command("check-network")
+def check_network(
+    network: NetworkName = None,
+    address: Address = None,
+    parent: Parent = None,
+    environment: Environment = None,
+    read_only: ReadOnly = False,
+    confirm_network: ConfirmNetwork = None,
+    json: Json = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Every check, skipped ones too.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.5, max=60.0, help="Seconds for all of it.")] = 4.5,
+    config: Config = None,
+) -> None:
+    """Check configuration, policy, Indexer and nodes, and say what to do about what is wrong. Sends nothing."""
+    from dydx_console.cli.admission import Wanted
+    from dydx_console.cli.preflighting import check_network as checking
+    from dydx_console.safety.policy import Entry
+
+    overrides = _overrides(network, address, parent, environment)
+    wanted = Wanted(Entry.COMMAND, read_only=read_only, confirm_network=confirm_network)
+    raise typer.Exit(checking(config, overrides, wanted, as_json=json, verbose=verbose, timeout_s=timeout))
+
+
+@app.command()
+def faucet(
+    network: NetworkName = None,
+    address: Address = None,
+    subaccount: Annotated[int, typer.Option("--subaccount", min=0, max=127, help="Subaccount to fund.")] = 0,
+    usdc: Annotated[int, typer.Option("--usdc", min=1, max=2_000, help="Whole test USDC to ask for.")] = 1_000,
+    environment: Environment = None,
+    config: Config = None,
+) -> None:
+    """Ask a test network's faucet for funds."""
+    from dydx_console.cli import faucet as asking
+    from dydx_console.cli.admission import Wanted, admit, loaded_or_fail
+    from dydx_console.cli.exits import Exit, fail
+    from dydx_console.cli.log import open_log
+    from dydx_console.safety.policy import Entry
+
+    loaded = loaded_or_fail(config, _overrides(network, address, None, environment))
+    log_path = open_log(loaded.settings)
+    account = loaded.settings.address
+    if account is None:
+        fail(Exit.USAGE, "which account? Give --address dydx1…, or `address` in the configuration")
+    admission = admit(loaded, Wanted(Entry.COMMAND))
+    raise typer.Exit(asking.ask(admission, asking.Payment(account, subaccount, usdc), log_path))
+
+
+@order_app.command("place")
+def order_place(
+    side: Annotated[str, typer.Argument(help="buy or sell")],
+    size: Annotated[str, typer.Argument(help="Size in base units, such as 0.1.")],
+    market: Annotated[str, typer.Argument(help="Ticker, such as BTC-USD.")],
+    price: Annotated[str | None, typer.Option("--price", help="Limit price in USD.")] = None,
+    network: NetworkName = None,
+    address: Address = None,
+    parent: Parent = None,
+    environment: Environment = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    config: Config = None,
+) -> None:
+    """Place an order (not built yet; the network is judged already)."""
+    from dydx_console.cli.sending import refuse_or_say_not_built
+
+    refuse_or_say_not_built(config, _overrides(network, address, parent, environment))
+
+
+@order_app.command("amend")
+def order_amend(
+    order: Annotated[str, typer.Argument(help="Order id.")],
+    network: NetworkName = None,
+    address: Address = None,
+    parent: Parent = None,
+    environment: Environment = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    config: Config = None,
+) -> None:
+    """Change an order (not built yet; the network is judged already)."""
+    from dydx_console.cli.sending import refuse_or_say_not_built
+
+    refuse_or_say_not_built(config, _overrides(network, address, parent, environment))
+
+
+@order_app.command("cancel")
+def order_cancel(
+    order: Annotated[str, typer.Argument(help="Order id.")],
+    network: NetworkName = None,
+    address: Address = None,
+    parent: Parent = None,
+    environment: Environment = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    config: Config = None,
+) -> None:
+    """Cancel an order (not built yet; the network is judged already)."""
+    from dydx_console.cli.sending import refuse_or_say_not_built
+
+    refuse_or_say_not_built(config, _overrides(network, address, parent, environment))
+
+
+@app.command("cancel-all")
+def cancel_all(
+    market: Annotated[str | None, typer.Option("--market", help="Only this market.")] = None,
+    network: NetworkName = None,
+    address: Address = None,
+    parent: Parent = None,
+    environment: Environment = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    config: Config = None,
+) -> None:
+    """Cancel every working order (not built yet; the network is judged already)."""
+    from dydx_console.cli.sending import refuse_or_say_not_built
+
+    refuse_or_say_not_built(config, _overrides(network, address, parent, environment))
+
+
+@app.command()
+def close(
+    market: Annotated[str, typer.Argument(help="Ticker of the position, such as BTC-USD.")],
+    network: NetworkName = None,
+    address: Address = None,
+    parent: Parent = None,
+    environment: Environment = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    config: Config = None,
+) -> None:
+    """Close a position (not built yet; the network is judged already)."""
+    from dydx_console.cli.sending import refuse_or_say_not_built
+
+    refuse_or_say_not_built(config, _overrides(network, address, parent, environment))
+
+
+Listen = Annotated[str | None, typer.Option("--listen", help="Where the console serves health, as its --health says.")]
+ProbeTimeout = Annotated[float, typer.Option("--timeout", min=0.1, max=30.0, help="Seconds to wait.")]
+
+
+@health_app.command("ready")
+def health_ready(listen: Listen = None, timeout: ProbeTimeout = 2.0, config: Config = None) -> None:
+    """Exit 0 where a running console's picture can be relied on, else 69."""
+    from dydx_console.cli.asking import ask_health
+
+    raise typer.Exit(ask_health("ready", listen, config, timeout))
+
+
+@health_app.command("live")
+def health_live(listen: Listen = None, timeout: ProbeTimeout = 2.0, config: Config = None) -> None:
+    """Exit 0 where a console runs, else 69."""
+    from dydx_console.cli.asking import ask_health
+
+    raise typer.Exit(ask_health("live", listen, config, timeout))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -163,10 +379,9 @@ def config_path() -> None:
 @config_app.command("check")
 def config_check(config: Config = None) -> None:
     """Say whether the configuration can be used."""
-    from dydx_console.cli.watching import settings_or_fail, watching
+    from dydx_console.cli.configuring import check
 
-    target = watching(settings_or_fail(config, {}))
-    typer.echo(f"fine: environment {target.settings.environment}, network {target.network.name}")
+    typer.echo(check(config))
 
 
 @config_app.command("init")

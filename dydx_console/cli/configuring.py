@@ -11,7 +11,7 @@ from dydx_console.cli.exits import Exit, fail
 from dydx_console.config.load import default_config_path
 from dydx_console.config.settings import CustomNetwork, Settings
 
-__all__ = ["example_text", "write_example"]
+__all__ = ["check", "example_text", "write_example"]
 
 _EXAMPLES: dict[str, Any] = {
     "network": "testnet",
@@ -21,6 +21,11 @@ _EXAMPLES: dict[str, Any] = {
     "chain_id": "localdydxprotocol",
     "indexer_rest": "http://127.0.0.1:3002",
     "indexer_websocket": "ws://127.0.0.1:3003/v4/ws",
+    "nodes": ["http://127.0.0.1:9090"],
+    "ethereum_chain_id": 11155111,
+    "native_denom": "adv4tnt",
+    "faucet": "http://127.0.0.1:8087",
+    "listen": "127.0.0.1:8788",
 }
 
 
@@ -65,3 +70,20 @@ def write_example(path: Path | None) -> Path:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(example_text())
     return target
+
+
+def check(path: Path | None) -> str:
+    """Return in one line what the configuration means; ends the command where it cannot be used (78)."""
+    from dydx_console.cli.admission import Wanted, chosen_network, decided, loaded_or_fail
+    from dydx_console.safety.policy import Entry, PolicyExit
+
+    loaded = loaded_or_fail(path, {})
+    settings = loaded.settings
+    network = chosen_network(settings)
+    decision = decided(settings, network, Wanted(Entry.COMMAND))
+    if decision.exit_code is PolicyExit.CONFIGURATION:
+        fail(Exit.CONFIGURATION, "; ".join(decision.reasons))
+    return (
+        f"fine: environment {settings.environment} ({loaded.origin_of('environment')}),"
+        f" network {network.name} ({network.chain_id}): {'; '.join(decision.reasons)}"
+    )

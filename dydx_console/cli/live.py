@@ -1,25 +1,34 @@
-"""`run`, `demo` and `record`: the live engine, with a screen or without."""
+"""`run`, `demo`, `record` and `watch`: the live engine, with a screen or without."""
 
-import signal
+import logging
+import secrets
+import socket
 import sys
-import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from urllib.parse import urlsplit
 
+from dydx_console.cli.admission import Admission
 from dydx_console.cli.exits import Exit, fail
-from dydx_console.cli.watching import Watching, open_log, reach
+from dydx_console.cli.preflighting import demo_plan, plan_of
+from dydx_console.cli.waiting import wait_for_end
 from dydx_console.config.settings import Settings
 from dydx_console.engine.compose import live_engine
+from dydx_console.engine.gate import Gate
 from dydx_console.engine.plan import LivePlan
 from dydx_console.engine.runtime import Engine
 from dydx_console.ports.network import NetworkView
-from dydx_console.safety.networks import SIM_CHAIN_ID
+from dydx_console.safety.networks import SIM, SIM_CHAIN_ID, Network
+from dydx_console.safety.policy import Entry, Environment, Purpose, Request, decide
 
-__all__ = ["ScreenOptions", "demo", "record", "run", "show"]
+__all__ = ["ScreenOptions", "demo", "record", "run", "show", "watch"]
 
-PROGRESS_S = 1.0
+REACH_TIMEOUT_S = 5.0
+RUN_ID_BYTES = 3
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +40,46 @@ class ScreenOptions:
     bell: bool = True
 
 
-def run(watching: Watching, options: ScreenOptions, record_to: Path | None) -> int:
-    """Open the console on a network's Indexer; returns the exit code."""
-    log_path = open_log(watching.settings)
-    reach(watching.network.indexer_rest, log_path)
-    return show(_live(watching, record_to), watching.settings, options, log_path)
+def run(
+    admission: Admission, options: ScreenOptions, record_to: Path | None, health: str | None, log_path: Path
+) -> int:
+    """Open the console on a network; returns the exit code."""
+    if admission.gate.decision.runs:
+        reach(admission, log_path)
+    engine = _live(admission, record_to, log_path)
+    with _served_health(engine, admission, health):
+        return show(engine, admission.settings, options, log_path)
 
 
-def demo(settings: Settings, options: ScreenOptions, seed: int | None) -> int:
+def watch(admission: Admission, health: str, for_seconds: float | None, log_path: Path) -> int:
+    """Run the engine without a screen, with the health server, until a signal ends it; returns the exit code."""
+    reach(admission, log_path)
+    engine = _live(admission, None, log_path)
+    with _served_health(engine, admission, health):
+        engine.start()
+        log.info("watching %s", admission.network.name)
+        try:
+            wait_for_end(engine, for_seconds, _told_states(engine))
+        finally:
+            engine.stop()
+    return _ended(engine, log_path)
+
+
+def demo(settings: Settings, options: ScreenOptions, seed: int | None, log_path: Path) -> int:
     """Open the console on an exchange of its own; returns the exit code. The screen does not wait for the exchange."""
     from dydx_console.engine.child import SimChild
     from dydx_console.sim.core.addresses import DEMO_ADDRESS
 
-    log_path = open_log(settings)
-    child = SimChild(("--account", DEMO_ADDRESS, *(() if seed is None else ("--seed", str(seed)))))
+    network = Network("demo", SIM, f"{SIM_CHAIN_ID}-{secrets.token_hex(RUN_ID_BYTES)}", "", "")
+    # the environment says nothing about an exchange of one's own
+    decision = decide(Request(Environment.DEVELOPMENT, network, Entry.SCREEN, has_terminal=True, purpose=Purpose.READ))
+    seeded = () if seed is None else ("--seed", str(seed))
+    child = SimChild(("--account", DEMO_ADDRESS, "--chain-id", network.chain_id, *seeded))
     try:
-        view = NetworkView("demo", "sim", SIM_CHAIN_ID, None, None, confirmed=True, read_only=True)
-        return show(live_engine(LivePlan("", "", DEMO_ADDRESS, 0), view, child), settings, options, log_path)
+        view = NetworkView("demo", SIM, network.chain_id, None, None, confirmed=True, read_only=True)
+        checks = demo_plan(network, decision, DEMO_ADDRESS)
+        engine = live_engine(LivePlan(network, DEMO_ADDRESS, 0), checks, Gate(decision), view, child)
+        return show(engine, settings, options, log_path)
     finally:
         child.stop()
 
@@ -73,57 +105,111 @@ def show(engine: Engine, settings: Settings, options: ScreenOptions, log_path: P
         engine.stop()
 
 
-def record(watching: Watching, path: Path, for_seconds: float | None) -> int:
+def record(admission: Admission, path: Path, for_seconds: float | None, log_path: Path) -> int:
     """Write a recording until a signal, Ctrl-C or the given time ends it; returns the exit code."""
-    log_path = open_log(watching.settings)
-    reach(watching.network.indexer_rest, log_path)
-    engine = _live(watching, path)
-    ended = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ended.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
-    sys.stderr.write(f"recording {watching.network.name} to {path}; Ctrl-C ends it\n")
+    reach(admission, log_path)
+    engine = _live(admission, path, log_path)
+    sys.stderr.write(f"recording {admission.network.name} to {path}; Ctrl-C ends it\n")
     engine.start()
-    started = time.monotonic()
     try:
-        while not ended.wait(PROGRESS_S) and engine.failure is None:
-            elapsed_s = time.monotonic() - started
-            _progress(engine, elapsed_s)
-            if for_seconds is not None and elapsed_s >= for_seconds:
-                break
+        wait_for_end(engine, for_seconds, _progress(engine))
     finally:
         engine.stop()
         if sys.stderr.isatty():
             sys.stderr.write("\n")
+    code = _ended(engine, log_path)
+    sys.stderr.write(f"recorded {engine.applied} events in {path}\n")
+    return code
+
+
+def reach(admission: Admission, log_path: Path) -> None:
+    """End the command with one line where the Indexer's host cannot be reached at all; a proxy is not gone round."""
+    if admission.settings.proxy.allow:
+        return
+    split = urlsplit(admission.network.indexer_rest)
+    port = split.port or (443 if split.scheme in ("https", "wss") else 80)
+    host = split.hostname or ""
+    try:
+        socket.create_connection((host, port), REACH_TIMEOUT_S).close()
+    except OSError as error:
+        log.error("cannot reach %s:%d: %s", host, port, error.strerror or error)
+        fail(Exit.UNREACHABLE, f"cannot reach {host}:{port}: {error.strerror or error} (log: {log_path})")
+
+
+def _ended(engine: Engine, log_path: Path) -> int:
     if engine.failure is not None:
         fail(Exit.UNEXPECTED, f"{engine.failure} (log: {log_path})")
-    sys.stderr.write(f"recorded {engine.applied} events in {path}\n")
     return Exit.OK
 
 
-def _progress(engine: Engine, elapsed_s: float) -> None:
-    if sys.stderr.isatty():
+def _progress(engine: Engine) -> Iterator[None]:
+    """Write a line of progress at every step, where a person can see it."""
+    elapsed_s = 0
+    while True:
+        yield
+        elapsed_s += 1
+        if sys.stderr.isatty():
+            snapshot = engine.mailbox.latest()
+            state = "…" if snapshot is None else snapshot.stream.state
+            sys.stderr.write(f"\r{elapsed_s:6.0f} s  {engine.applied:>9,} events  {state:<12}")
+            sys.stderr.flush()
+
+
+def _told_states(engine: Engine) -> Iterator[None]:
+    """Log the stream's state and the node's contradiction at every step where they have changed."""
+    told: tuple[str | None, str | None] = (None, None)
+    while True:
+        yield
         snapshot = engine.mailbox.latest()
-        state = "…" if snapshot is None else snapshot.stream.state
-        sys.stderr.write(f"\r{elapsed_s:6.0f} s  {engine.applied:>9,} events  {state:<12}")
-        sys.stderr.flush()
+        if snapshot is None:
+            continue
+        state, _ = snapshot.stream.later(max(engine.monotonic() - snapshot.at, 0.0))
+        now = (str(state), snapshot.node.contradiction)
+        if now != told:
+            log.info("stream %s at #%s", now[0], snapshot.height)
+            if now[1] is not None:
+                log.error("%s", now[1])
+            told = now
 
 
-def _live(watching: Watching, record_to: Path | None) -> Engine:
-    network = watching.network
-    plan = LivePlan(
-        network.indexer_rest,
-        network.indexer_websocket,
-        watching.address,
-        watching.parent,
-        record_to,
-        watching.settings.record.max_megabytes,
-    )
+@contextmanager
+def _served_health(engine: Engine, admission: Admission, listen: str | None) -> Iterator[None]:
+    """Serve an engine's health while something runs; where `listen` is None, nothing listens."""
+    if listen is None:
+        yield
+        return
+    from dydx_console.engine.health import EngineHealth
+    from dydx_console.health.listen import parse_listen
+    from dydx_console.health.server import HealthServer
+    from dydx_console.ports.clock import SystemClock
+
     try:
-        return live_engine(plan, watching.view)
+        server = HealthServer(EngineHealth(engine, admission.network, SystemClock()), parse_listen(listen))
+        at = server.start()
+    except ValueError as error:
+        fail(Exit.USAGE, str(error))
+    except OSError as error:
+        fail(Exit.UNREACHABLE, f"health: {error.strerror or error}")
+    log.info("health at %s", at)
+    try:
+        yield
+    finally:
+        server.stop()
+
+
+def _live(admission: Admission, record_to: Path | None, log_path: Path) -> Engine:
+    settings = admission.settings
+    plan = LivePlan(
+        network=admission.network,
+        address=admission.address,
+        parent=admission.parent,
+        record_to=record_to,
+        record_megabytes=settings.record.max_megabytes,
+        allow_proxy=settings.proxy.allow,
+    )
+    checks = plan_of(admission.loaded, admission.network, admission.gate.decision, log_path)
+    try:
+        return live_engine(plan, checks, admission.gate, admission.view)
     except FileExistsError:
         fail(Exit.USAGE, f"{record_to} exists already; a recording is never written over")
     except OSError as error:

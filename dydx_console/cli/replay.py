@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dydx_console.cli.exits import Exit, fail
 from dydx_console.cli.live import ScreenOptions, show
-from dydx_console.cli.watching import open_log
+from dydx_console.cli.log import open_log
 from dydx_console.config.settings import Settings
 from dydx_console.engine.compose import replay_engine
 from dydx_console.ports.network import NetworkView

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from dydx_console.domain.chain import BlockHead, NodeInfo
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment, Reward, Transfer
 from dydx_console.domain.ids import StreamVersion
@@ -40,6 +41,9 @@ __all__ = [
     "MarketsRead",
     "MarketsUpdate",
     "MessageRejected",
+    "NodeChecked",
+    "NodeFailed",
+    "NodeHead",
     "OracleUpdate",
     "OrdersRead",
     "ReadFailed",
@@ -401,6 +405,36 @@ class Resynced:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class NodeHead:
+    """The newest block of the node in use."""
+
+    head: BlockHead
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFailed:
+    """No node answered; `text` is one line."""
+
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChecked:
+    """What the node in use says of itself, None where it did not, and how its chain compares with the Indexer's.
+
+    `binding` is BOUND, MISMATCH or UNKNOWN and its reason; `contradiction` says what contradicts the configuration.
+    """
+
+    info: NodeInfo | None
+    syncing: bool | None
+    binding: tuple[str, str]
+    contradiction: str | None
+    at: float
+
+
 Fact = (
     ConnectionOpened
     | ConnectionReady
@@ -433,6 +467,9 @@ Fact = (
     | TimeRead
     | ReadFailed
     | Resynced
+    | NodeHead
+    | NodeFailed
+    | NodeChecked
 )
 
 

@@ -8,24 +8,32 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dydx_console.domain.preflight import Report
 from dydx_console.engine.child import SimChild
+from dydx_console.engine.gate import Gate
 from dydx_console.engine.plan import LivePlan
 from dydx_console.engine.runtime import Engine, Works
-from dydx_console.ports.clock import RecordingClock, SystemClock
+from dydx_console.ports.clock import Clock, RecordingClock, SystemClock
 from dydx_console.ports.mailbox import Mailbox
 from dydx_console.ports.network import NetworkView
+from dydx_console.preflight.plan import PreflightPlan
+from dydx_console.safety.networks import Network
 
 if TYPE_CHECKING:
     from dydx_console.engine.tap import RecordingTap
+    from dydx_console.ports.node import NodePort
+    from dydx_console.ports.probe import IndexerProbe
     from dydx_console.recording.lines import Entry
 
-__all__ = ["live_engine", "replay_engine"]
+__all__ = ["check_once", "live_engine", "replay_engine"]
 
 MEGABYTE = 1_000_000
 
 
-def live_engine(plan: LivePlan, network: NetworkView, child: SimChild | None = None) -> Engine:
-    """Return an engine that follows a network's Indexer; it is not started yet.
+def live_engine(
+    plan: LivePlan, checks: PreflightPlan, gate: Gate, view: NetworkView, child: SimChild | None = None
+) -> Engine:
+    """Return an engine that follows a network once its gate is open; it is not started yet.
 
     With `child` the URLs are those of an exchange that is still starting; waiting for it is the engine's first task.
     Raises OSError where the recording of the plan cannot be begun; an existing file is never overwritten.
@@ -34,6 +42,7 @@ def live_engine(plan: LivePlan, network: NetworkView, child: SimChild | None = N
     tap: RecordingTap | None = None
 
     async def build() -> Works:
+        from dydx_console.engine.checking import Checking
         from dydx_console.engine.live import LiveSource
         from dydx_console.engine.publish import Publisher
         from dydx_console.state.console import ConsoleState, Watched
@@ -41,18 +50,62 @@ def live_engine(plan: LivePlan, network: NetworkView, child: SimChild | None = N
         reached = plan
         if child is not None:
             urls = await asyncio.to_thread(child.urls)
-            reached = replace(plan, rest_url=urls.rest, websocket_url=urls.websocket)
+            served = replace(plan.network, indexer_rest=urls.rest, indexer_websocket=urls.websocket, nodes=(urls.grpc,))
+            reached = replace(plan, network=served)
         watched = None if plan.address is None else Watched(plan.address, plan.parent)
         publisher = Publisher(ConsoleState(watched), mailbox, clock)
         rng = random.Random()  # noqa: S311 - it spreads delays
-        return Works(publisher, LiveSource(reached, publisher, clock=clock, rng=rng, tap=tap))
+        node = _node_client(reached.network, clock, allow_proxy=plan.allow_proxy)
+        source = LiveSource(reached, gate, node, publisher, clock=clock, rng=rng, tap=tap)
+        planned = replace(checks, network=reached.network)
+        checking = Checking(
+            planned, gate, node, _probe(reached.network, clock, allow_proxy=plan.allow_proxy), clock=clock
+        )
+        return Works(publisher, source, checking, source.evidence)
 
-    engine = Engine(build, mailbox=mailbox, network=network, clock=clock)
+    engine = Engine(build, mailbox=mailbox, network=view, clock=clock, gate=gate)
     if plan.record_to is not None:
         from dydx_console.engine import tap as recording
 
         tap = recording.RecordingTap(plan.record_to, plan.record_megabytes * MEGABYTE, engine.reconnect)
     return engine
+
+
+def _node_client(network: Network, clock: Clock, *, allow_proxy: bool) -> "NodePort | None":
+    from dydx_console.engine.live import user_agent
+    from dydx_console.venue.node.client import NodeClient, NodeOptions
+
+    if not network.nodes:
+        return None
+    return NodeClient(network.nodes, clock, user_agent(), NodeOptions(allow_proxy=allow_proxy))
+
+
+async def check_once(plan: PreflightPlan, timeout_s: float, *, allow_proxy: bool) -> Report:
+    """Return the report of a network's checks, made once without an engine."""
+    from dydx_console.preflight.run import run_preflight
+
+    network, clock = plan.network, SystemClock()
+    if network is None:
+        return await run_preflight(plan, None, None, clock, timeout_s=timeout_s)
+    node, indexer = (
+        _node_client(network, clock, allow_proxy=allow_proxy),
+        _probe(network, clock, allow_proxy=allow_proxy),
+    )
+    try:
+        return await run_preflight(plan, node, indexer, clock, timeout_s=timeout_s)
+    finally:
+        await indexer.close()
+        if node is not None:
+            await node.close()
+
+
+def _probe(network: Network, clock: Clock, *, allow_proxy: bool) -> "IndexerProbe":
+    from dydx_console.engine.live import user_agent
+    from dydx_console.venue.indexer.probe import HttpIndexerProbe
+
+    return HttpIndexerProbe(
+        network.indexer_rest, network.indexer_websocket, clock, user_agent(), allow_proxy=allow_proxy
+    )
 
 
 def replay_engine(entries: "tuple[Entry, ...]", problem: str | None, speed: float, network: NetworkView) -> Engine:

@@ -1,28 +1,40 @@
-"""The live Indexer as a source."""
+"""The live Indexer and the nodes of its network as a source."""
 
 import asyncio
 import logging
 import random
 
 from dydx_console import __version__
+from dydx_console.engine.evidence import EvidenceKeeper
+from dydx_console.engine.gate import Gate
 from dydx_console.engine.plan import LivePlan
 from dydx_console.engine.publish import Publisher
 from dydx_console.engine.tap import RecordingTap
 from dydx_console.ports.clock import Clock
+from dydx_console.ports.node import NodePort
 from dydx_console.ports.tap import NoTap, Tap
 from dydx_console.venue.indexer.feed import FeedPlan, IndexerFeed
 from dydx_console.venue.indexer.rest import IndexerRest
 
-__all__ = ["LiveSource"]
+__all__ = ["LiveSource", "user_agent"]
 
 log = logging.getLogger(__name__)
 
 
+def user_agent() -> str:
+    """Return what we call ourselves to a venue."""
+    return f"dydx-console/{__version__}"
+
+
 class LiveSource:
-    """Follows the Indexer by socket and REST. Must be built inside the engine's loop.
+    """Follows the Indexer by socket and REST, and asks the nodes. Must be built inside the engine's loop.
+
+    Nothing is asked before the gate lets it.
 
     Args:
         plan: where and whom.
+        gate: the policy's decision.
+        node: the network's nodes, None where it has none.
         publisher: takes every event.
         clock: stamps them.
         rng: spreads delays.
@@ -30,13 +42,24 @@ class LiveSource:
     """
 
     def __init__(
-        self, plan: LivePlan, publisher: Publisher, *, clock: Clock, rng: random.Random, tap: RecordingTap | None = None
+        self,
+        plan: LivePlan,
+        gate: Gate,
+        node: NodePort | None,
+        publisher: Publisher,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        tap: RecordingTap | None = None,
     ) -> None:
         heard: Tap = NoTap() if tap is None else tap
+        network = plan.network
+        self._gate = gate
+        self._node = node
         self._recording = tap
-        self._rest = IndexerRest(plan.rest_url, clock, heard, rng, f"dydx-console/{__version__}")
+        self._rest = IndexerRest(network.indexer_rest, clock, heard, rng, user_agent(), allow_proxy=plan.allow_proxy)
         self._feed = IndexerFeed(
-            FeedPlan(plan.websocket_url, plan.address, plan.parent),
+            FeedPlan(network.indexer_websocket, plan.address, plan.parent, allow_proxy=plan.allow_proxy),
             self._rest,
             publisher.take,
             clock=clock,
@@ -44,17 +67,28 @@ class LiveSource:
             rng=rng,
             log=log.info,
         )
+        freshness = publisher.state.freshness
+        self.evidence: EvidenceKeeper | None = None
+        if node is not None:
+            self.evidence = EvidenceKeeper(network, node, freshness, publisher.take, publisher.tell, clock=clock)
+        """What the nodes say, None where the network has none."""
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        await self._feed.run()
+        await self._gate.passed()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._feed.run(), name="feed")
+            if self.evidence is not None:
+                tasks.create_task(self.evidence.run(), name="evidence")
 
     def reconnect(self) -> None:
         """Connect afresh now."""
         self._feed.reconnect()
 
     async def close(self) -> None:
-        """Close the REST client, and the recording after what it was still told."""
+        """Close the REST client and the node's channels, and the recording after what it was still told."""
         await self._rest.close()
+        if self._node is not None:
+            await self._node.close()
         if self._recording is not None:
             await asyncio.to_thread(self._recording.close)

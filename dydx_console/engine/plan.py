@@ -3,16 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from dydx_console.safety.networks import Network
+
 __all__ = ["LivePlan"]
 
 
 @dataclass(frozen=True, slots=True)
 class LivePlan:
-    """Where to connect, whom to follow, and whether to write a recording."""
+    """Where to connect, whom to follow, and whether to write a recording.
 
-    rest_url: str
-    websocket_url: str
+    `allow_proxy` honours the proxy variables of the environment.
+    """
+
+    network: Network
     address: str | None
     parent: int
     record_to: Path | None = None
     record_megabytes: int = 256
+    allow_proxy: bool = False

@@ -8,6 +8,7 @@ from dydx_console.domain.events import Event
 from dydx_console.engine.notices import fill_notice
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.mailbox import Mailbox
+from dydx_console.ports.notices import Notice
 from dydx_console.state.console import ConsoleState, Problem, Section
 from dydx_console.state.snapshot import Snapshot, next_snapshot
 
@@ -55,6 +56,10 @@ class Publisher:
             self._changed |= changes.sections
             self._wake()
 
+    def tell(self, notice: Notice) -> None:
+        """Leave a notice for whoever looks."""
+        self._mailbox.notify(notice)
+
     def publish(self) -> None:
         """Publish the picture as it is now."""
         self._revision += 1
@@ -84,7 +89,8 @@ class Publisher:
 async def _either(woken: asyncio.Event, longest_s: float) -> None:
     """Wait until woken, or for as long as nothing happens."""
     try:
-        await asyncio.wait_for(woken.wait(), longest_s)
+        async with asyncio.timeout(longest_s):
+            await woken.wait()
     except TimeoutError:
         return
 

@@ -6,11 +6,19 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from dydx_console.domain.preflight import Report
+from dydx_console.engine.gate import Gate
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.mailbox import Mailbox
-from dydx_console.ports.network import NetworkView
+from dydx_console.ports.network import Confirmation, NetworkView
+
+if TYPE_CHECKING:  # the first screen is painted before these are needed
+    from dydx_console.engine.checking import Checking
+    from dydx_console.engine.evidence import EvidenceKeeper
 
 __all__ = ["Engine", "Source", "Works", "Writer"]
 
@@ -50,10 +58,12 @@ class Writer(Protocol):
 
 
 class Works(NamedTuple):
-    """What an engine runs."""
+    """What an engine runs. A recording has neither checks nor evidence, a network without nodes no evidence."""
 
     writer: Writer
     source: Source
+    checking: "Checking | None" = None
+    evidence: "EvidenceKeeper | None" = None
 
 
 YOUNG_OBJECTS = 20_000
@@ -68,6 +78,7 @@ class Engine:
         mailbox: what screens read.
         network: what banner and documents say of the network.
         clock: the clock that snapshots are stamped with.
+        gate: the policy's decision about the network; None where there is no network, as for a recording.
     """
 
     def __init__(
@@ -77,7 +88,9 @@ class Engine:
         mailbox: Mailbox,
         network: NetworkView,
         clock: Clock,
+        gate: Gate | None = None,
     ) -> None:
+        self._gate = gate
         self._build = build
         self._mailbox = mailbox
         self._network = network
@@ -97,7 +110,10 @@ class Engine:
     @property
     def network(self) -> NetworkView:
         """Which network is shown."""
-        return self._network
+        if self._gate is None:
+            return self._network
+        decision = self._gate.decision
+        return replace(self._network, confirmed=decision.runs, read_only=self._network.read_only or decision.read_only)
 
     @property
     def failure(self) -> str | None:
@@ -113,6 +129,41 @@ class Engine:
         """Return the clock that snapshots are stamped with."""
         return self._clock.monotonic()
 
+    def confirmation(self) -> Confirmation | None:
+        """Return what a person has to confirm before the network is used; None where nothing waits for that."""
+        return None if self._gate is None else self._gate.confirmation()
+
+    def confirm(self, typed: str) -> bool:
+        """Try what a person typed; returns whether the network may be used now."""
+        return self._gate is not None and self._gate.confirm(typed)
+
+    def report(self) -> Report | None:
+        """Return the newest report of the network's checks, None before the first is made."""
+        works = self._works
+        return None if works is None or works.checking is None else works.checking.report
+
+    def report_within(self, age_s: float) -> Report | None:
+        """Return the newest report if it was made at most `age_s` seconds ago."""
+        works = self._works
+        if works is None or works.checking is None or self._clock.monotonic() - works.checking.made_at > age_s:
+            return None
+        return works.checking.report
+
+    def check(self) -> None:
+        """Ask for the checks to be made again."""
+        works = self._works
+        if works is not None and works.checking is not None:
+            self._call(works.checking.ask)
+
+    def probe(self, deadline_s: float) -> "Future[None]":
+        """Ask node and Indexer anew; the future ends within `deadline_s`, when the snapshot and the report have it."""
+        loop = self._loop
+        if self._works is None or loop is None or loop.is_closed():
+            ended: Future[None] = Future()
+            ended.set_result(None)
+            return ended
+        return asyncio.run_coroutine_threadsafe(self._probed(deadline_s), loop)
+
     def start(self) -> None:
         """Start the thread; a second call does nothing."""
         if self._thread.ident is None:
@@ -120,9 +171,8 @@ class Engine:
 
     def reconnect(self) -> None:
         """Ask for a fresh connection now."""
-        works, loop = self._works, self._loop
-        if works is not None and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(works.source.reconnect)
+        if self._works is not None:
+            self._call(self._works.source.reconnect)
 
     def stop(self, within_s: float = STOP_S) -> bool:
         """Stop, waiting at most `within_s` seconds; returns whether everything ended in time."""
@@ -139,6 +189,27 @@ class Engine:
         if self._thread.is_alive():
             log.error("the engine did not end within %.1f s", within_s)
         return not self._thread.is_alive()
+
+    def _call(self, action: Callable[[], None]) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(action)
+
+    async def _probed(self, deadline_s: float) -> None:
+        works = self._works
+        if works is None:
+            return
+        asked: list[Awaitable[object]] = []
+        if works.evidence is not None:
+            asked.append(works.evidence.fresh())
+        if works.checking is not None:
+            asked.append(works.checking.make(deadline_s))
+        try:
+            async with asyncio.timeout(deadline_s):
+                await asyncio.gather(*asked)
+        except TimeoutError:
+            log.warning("fresh evidence did not come within %.1f s", deadline_s)
+        works.writer.publish()
 
     def _thread_main(self) -> None:
         gc.set_threshold(YOUNG_OBJECTS, 20, 20)
@@ -172,9 +243,13 @@ class Engine:
                     tasks.create_task(works.writer.run(), name="writer"),
                     tasks.create_task(works.source.run(), name="source"),
                 ]
+                if works.checking is not None:
+                    working.append(tasks.create_task(works.checking.run(), name="checks"))
                 await self._stop.wait()
                 for task in working:
                     task.cancel()
         finally:
+            if works.checking is not None:
+                await works.checking.close()
             await works.source.close()
             works.writer.publish()

@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
+from dydx_console.domain.preflight import Report
 from dydx_console.ports.mailbox import Mailbox
-from dydx_console.ports.network import NetworkView
+from dydx_console.ports.network import Confirmation, NetworkView
 
 __all__ = ["ConsolePort"]
 
@@ -36,4 +37,20 @@ class ConsolePort(Protocol):
 
     def reconnect(self) -> None:
         """Ask for a fresh connection now."""
+        ...
+
+    def confirmation(self) -> Confirmation | None:
+        """Return what a person has to confirm before the network is used; None where nothing waits for that."""
+        ...
+
+    def confirm(self, typed: str) -> bool:
+        """Try what a person typed; returns whether the network may be used now. A wrong text ends the waiting."""
+        ...
+
+    def report(self) -> Report | None:
+        """Return the newest report of the network's checks, None before the first is made."""
+        ...
+
+    def check(self) -> None:
+        """Ask for the checks to be made again; returns at once."""
         ...

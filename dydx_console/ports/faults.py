@@ -1,8 +1,10 @@
 """What can go wrong with a venue, in one vocabulary for REST, WebSocket and gRPC."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
-__all__ = ["FaultKind", "VenueError"]
+__all__ = ["FaultCount", "FaultKind", "FaultSource", "VenueError"]
 
 
 class FaultKind(StrEnum):
@@ -26,6 +28,26 @@ class FaultKind(StrEnum):
     """The venue failed."""
     BAD_ANSWER = "BAD_ANSWER"
     """The answer could not be read."""
+
+
+class FaultSource(StrEnum):
+    """Over which wire a failure came."""
+
+    REST = "REST"
+    WEBSOCKET = "WEBSOCKET"
+    GRPC = "GRPC"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCount:
+    """How often one kind of failure was seen at one endpoint of one wire in this run, and the last of them."""
+
+    kind: FaultKind
+    source: FaultSource
+    endpoint: str
+    count: int
+    last_at: datetime
+    last_text: str
 
 
 class VenueError(Exception):

@@ -19,6 +19,7 @@ from dydx_console.state.funding import Funding
 from dydx_console.state.holdings import Holdings
 from dydx_console.state.margin import AccountMargin, account_margin
 from dydx_console.state.markets import Markets
+from dydx_console.state.node import NodeWatch
 from dydx_console.state.orders import Listing, Orders
 from dydx_console.state.tape import Candles, Tape
 from dydx_console.state.transfers import Transfers
@@ -40,6 +41,7 @@ class Section(StrEnum):
     FUNDING = "funding"
     STREAM = "stream"
     BLOCKS = "blocks"
+    NODE = "node"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class ConsoleState:
         self.candles = Candles()
         self.funding = Funding()
         self.freshness = Freshness()
+        self.node = NodeWatch()
         self.transfers = Transfers()
         self.rewards: dict[tuple[object, ...], Reward] = {}
         self.height: int | None = None
@@ -134,6 +137,9 @@ class ConsoleState:
             ev.TimeRead: self._time_read,
             ev.ReadFailed: self._read_failed,
             ev.Resynced: self._resynced,
+            ev.NodeHead: self._node_head,
+            ev.NodeFailed: self._node_failed,
+            ev.NodeChecked: self._node_checked,
         }
 
     def apply(self, event: ev.Event) -> Changes:
@@ -364,6 +370,19 @@ class ConsoleState:
             return Changes()
         self.height, self.block_time = height, time
         return Changes({Section.BLOCKS})
+
+    def _node_head(self, event: ev.NodeHead) -> Changes:
+        self.node.head(event.head, event.at)
+        self.freshness.node_block(event.head.time)
+        return Changes({Section.NODE})
+
+    def _node_failed(self, event: ev.NodeFailed) -> Changes:
+        self.node.failed(event.text)
+        return Changes({Section.NODE}, problems=(Problem(event.at, "node", event.text),))
+
+    def _node_checked(self, event: ev.NodeChecked) -> Changes:
+        self.node.checked(event.info, event.syncing, event.binding, event.contradiction)
+        return Changes({Section.NODE})
 
     def _time_read(self, event: ev.TimeRead) -> Changes:
         self.freshness.clock(event.venue_time, event.asked_at, event.at)

@@ -103,6 +103,7 @@ class Freshness:
         self._offset_s: float | None = None
         self._measured = False
         self._block_times: list[tuple[int, datetime]] = []
+        self._node_time: datetime | None = None
         self._gaps = 0
         self._resyncs = 0
         self._rejected = 0
@@ -202,6 +203,20 @@ class Freshness:
             offset = _seconds(block_time) - at
             self._offset_s = offset if self._offset_s is None else max(self._offset_s, offset)
 
+    def node_block(self, block_time: datetime) -> None:
+        """Note the node's newest block: what trails it is as old as that block is newer, whatever our clock says."""
+        self._node_time = block_time
+
+    def told(self) -> dict[int, datetime]:
+        """Return the newest blocks that the Indexer told of, by height; of one told twice differently, none."""
+        heights = [height for height, _ in self._block_times]
+        return {height: time for height, time in self._block_times if heights.count(height) == 1}
+
+    @property
+    def newest_connection(self) -> int:
+        """The number of the newest connection, 0 before the first."""
+        return max(self._connections, default=0)
+
     def clock(self, venue_time: datetime, asked_at: float, at: float) -> None:
         """Note the Indexer's clock."""
         self._offset_s = _seconds(venue_time) - (asked_at + at) / 2
@@ -263,7 +278,8 @@ class Freshness:
     def _age_s(self, connection: Connection | None, at: float) -> float | None:
         if connection is None or connection.block_time is None or self._offset_s is None:
             return None
-        return max(self._offset_s + at - _seconds(connection.block_time), 0.0)
+        behind_s = 0.0 if self._node_time is None else (self._node_time - connection.block_time).total_seconds()
+        return max(self._offset_s + at - _seconds(connection.block_time), behind_s, 0.0)
 
     def _view(self, channel: Channel, at: float) -> ChannelView:
         connection = self._connections.get(channel.connection)

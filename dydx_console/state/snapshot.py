@@ -16,6 +16,7 @@ from dydx_console.state.accounting import Ledger
 from dydx_console.state.console import ConsoleState, Section, Watched
 from dydx_console.state.freshness import StreamView
 from dydx_console.state.margin import AccountMargin, PositionMargin
+from dydx_console.state.node import NO_NODE, NodeView
 from dydx_console.state.pnl import (
     MarketPnl,
     PnlTotals,
@@ -73,6 +74,7 @@ class Snapshot:
     transfers: tuple[Transfer, ...]
     pnl: PnlTotals
     markets: Mapping[str, Market]
+    node: NodeView = NO_NODE
 
 
 _VALUED = frozenset({Section.ACCOUNT, Section.MARKETS, Section.FILLS, Section.FUNDING})
@@ -115,6 +117,7 @@ def next_snapshot(
         block_time=state.block_time,
         venue_time=state.freshness.venue_time(at),
         stream=state.freshness.view(at),
+        node=state.node.view(at, state.height),
     )
     if previous is None:
         return Snapshot(**parts)  # type: ignore[arg-type]

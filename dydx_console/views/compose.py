@@ -68,7 +68,7 @@ def _as_of(snapshot: Snapshot) -> doc.AsOf:
         age_s=_rounded(snapshot.stream.age_s),
         height=snapshot.height,
         time=snapshot.block_time,
-        node_height=None,
+        node_height=snapshot.node.height,
         clock_skew_ms=None,
     )
 

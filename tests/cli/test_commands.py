@@ -84,7 +84,7 @@ def test_without_an_account_the_ways_to_name_one_are_told(home: Path) -> None:
 def test_a_host_that_cannot_be_reached_is_one_line_and_exit_69(home: Path) -> None:
     config = home / "config.toml"
     config.write_text(
-        'network = "mine"\n[networks.mine]\nchain_id = "x"\n'
+        'network = "mine"\n[networks.mine]\nchain_id = "localdydxprotocol"\n'
         'indexer_rest = "http://127.0.0.1:9"\nindexer_websocket = "ws://127.0.0.1:9/v4/ws"\n'
     )
     config.chmod(0o600)

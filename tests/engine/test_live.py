@@ -8,27 +8,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from venues import FUNDED_NOWHERE, engine_on, exchange, network_of
 
 from dydx_console.cli.replay import final_snapshot, load_recording
-from dydx_console.engine.child import SimChild, SimUrls
-from dydx_console.engine.compose import live_engine
-from dydx_console.engine.plan import LivePlan
+from dydx_console.engine.child import SimUrls
 from dydx_console.engine.runtime import Engine
-from dydx_console.ports.network import NetworkView
 from dydx_console.state.freshness import PictureState
 from dydx_console.state.snapshot import Snapshot
-
-NETWORK = NetworkView("test", "sim", "dydx-sim-1", None, None, confirmed=True, read_only=True)
-UNFUNDED = "dydx1n88uc38xhjgxzw9nwre4ep2c8ga4fjxc565lnf"
 
 
 @pytest.fixture(scope="module")
 def venue() -> Iterator[SimUrls]:
-    child = SimChild(("--seed", "7", "--block-ms", "200", "--history-hours", "2"))
-    try:
-        yield child.urls()
-    finally:
-        child.stop()
+    with exchange() as served:
+        yield served
 
 
 def until(engine: Engine, condition: Callable[[Snapshot], bool], within_s: float = 20.0) -> Snapshot:
@@ -53,7 +45,7 @@ def get(venue: SimUrls, path: str) -> dict[str, list[dict[str, str]]]:
 
 
 def test_a_trading_account_becomes_live_and_every_fill_of_the_venue_is_known(venue: SimUrls) -> None:
-    engine = live_engine(LivePlan(venue.rest, venue.websocket, venue.account, 0), NETWORK)
+    engine = engine_on(network_of(venue), venue.account)
     engine.start()
     try:
         first = until(engine, is_live)
@@ -77,7 +69,7 @@ def test_a_trading_account_becomes_live_and_every_fill_of_the_venue_is_known(ven
 
 def test_a_recording_of_the_stream_replays_to_what_was_shown(venue: SimUrls, tmp_path: Path) -> None:
     path = tmp_path / "day.jsonl"
-    engine = live_engine(LivePlan(venue.rest, venue.websocket, venue.account, 0, path), NETWORK)
+    engine = engine_on(network_of(venue), venue.account, record_to=path)
     engine.start()
     first = until(engine, is_live)
     until(engine, lambda snapshot: snapshot.fills_known > first.fills_known)
@@ -95,7 +87,7 @@ def test_a_recording_of_the_stream_replays_to_what_was_shown(venue: SimUrls, tmp
 
 
 def test_an_account_that_was_never_funded_is_live_and_empty(venue: SimUrls) -> None:
-    engine = live_engine(LivePlan(venue.rest, venue.websocket, UNFUNDED, 0), NETWORK)
+    engine = engine_on(network_of(venue), FUNDED_NOWHERE)
     engine.start()
     try:
         snapshot = until(engine, is_live)
@@ -107,7 +99,7 @@ def test_an_account_that_was_never_funded_is_live_and_empty(venue: SimUrls) -> N
 
 
 def test_after_a_reconnect_the_picture_is_live_again_and_nothing_is_doubled(venue: SimUrls) -> None:
-    engine = live_engine(LivePlan(venue.rest, venue.websocket, venue.account, 0), NETWORK)
+    engine = engine_on(network_of(venue), venue.account)
     engine.start()
     try:
         until(engine, is_live)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
 import backoff
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
 
 from dydx_console.domain.events import (
@@ -29,6 +29,7 @@ from dydx_console.domain.text import clean
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.tap import Tap
 from dydx_console.venue.indexer import channels
+from dydx_console.venue.indexer.direct import DirectConnection
 from dydx_console.venue.indexer.protocol import IndexerProtocol
 from dydx_console.venue.indexer.rest import AccountReader, IndexerRest
 
@@ -136,7 +137,8 @@ class IndexerFeed:
             delay_s = self._rng.uniform(0.0, next(delays))
             self._log(f"connecting again in {delay_s:.1f} s")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._again.wait(), delay_s)
+                async with asyncio.timeout(delay_s):
+                    await self._again.wait()
 
     async def _attempt(self) -> bool:
         """Follow one connection to its end; returns whether it lived long enough, with data, to trust the host."""
@@ -160,7 +162,7 @@ class IndexerFeed:
     @contextlib.asynccontextmanager
     async def _connected(self, number: int) -> AsyncIterator[Session]:
         url = self._plan.websocket_url
-        async with connect(
+        async with DirectConnection(
             url,
             open_timeout=self._plan.limits.open_s,
             close_timeout=1.0,
@@ -233,7 +235,8 @@ class IndexerFeed:
     async def _greet(self, session: Session) -> None:
         """Wait for the greeting, which a real server can owe for ever, then subscribe in order."""
         try:
-            await asyncio.wait_for(session.greeted.wait(), self._plan.limits.greeting_s)
+            async with asyncio.timeout(self._plan.limits.greeting_s):
+                await session.greeted.wait()
         except TimeoutError:
             raise SessionEndedError(f"no greeting within {self._plan.limits.greeting_s:g} s") from None
         try:

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus, WebSocketException
 
 from dydx_console.domain.chain import BlockHead
@@ -36,6 +36,7 @@ from dydx_console.ports.faults import FaultKind, VenueError
 from dydx_console.ports.probe import Compliance, VenueClock
 from dydx_console.venue.indexer import channels, wire
 from dydx_console.venue.indexer.answers import Answer, error_text, facts_of_answer
+from dydx_console.venue.indexer.direct import DirectConnection
 from dydx_console.venue.indexer.protocol import IndexerProtocol
 
 __all__ = ["HttpIndexerProbe"]
@@ -63,7 +64,7 @@ _refusal = msgspec.json.Decoder(wire.ErrorBody)
 
 
 class HttpIndexerProbe:
-    """An `IndexerProbe` over HTTP and WebSocket. Neither redirects nor proxies are followed.
+    """An `IndexerProbe` over HTTP and WebSocket. Redirects are not followed.
 
     Args:
         rest_url: scheme, host and port; the API prefix `/v4` is added.
@@ -71,6 +72,7 @@ class HttpIndexerProbe:
         clock: stamps requests and answers.
         user_agent: how requests introduce themselves.
         deadline_s: seconds that a call may take from its first packet to its answer.
+        allow_proxy: honour the proxy variables of the environment.
     """
 
     def __init__(
@@ -80,7 +82,10 @@ class HttpIndexerProbe:
         clock: Clock,
         user_agent: str,
         deadline_s: float = DEADLINE_S,
+        *,
+        allow_proxy: bool = False,
     ) -> None:
+        self._allow_proxy = allow_proxy
         self._clock = clock
         self._deadline_s = deadline_s
         self._websocket_url = websocket_url
@@ -91,7 +96,7 @@ class HttpIndexerProbe:
             # what is not compressed cannot be small on the wire and large in memory
             headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"},
             follow_redirects=False,
-            trust_env=False,
+            trust_env=allow_proxy,
         )
 
     async def close(self) -> None:
@@ -137,14 +142,14 @@ class HttpIndexerProbe:
         host = _host_of(self._websocket_url)
         async with self._within_deadline(host):
             with _socket_faults(host):
-                async with _Direct(
+                async with DirectConnection(
                     self._websocket_url,
                     open_timeout=None,
                     close_timeout=GOODBYE_S,
                     ping_interval=None,
                     max_size=MOST_MESSAGE_BYTES,
                     compression=None,
-                    proxy=None,
+                    proxy=True if self._allow_proxy else None,
                     user_agent_header=None,
                 ) as socket:
                     block = await self._first_block(socket, host)
@@ -204,14 +209,6 @@ class HttpIndexerProbe:
                 yield
         except TimeoutError:
             raise VenueError(FaultKind.TIMEOUT, host, f"no answer within {self._deadline_s:g} s") from None
-
-
-class _Direct(connect):
-    """A connection to the very host that was named: a redirect is an answer, not a new destination."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        """Return the answer as the error that it is."""
-        return exc
 
 
 def _host_of(url: str) -> str:

@@ -35,9 +35,20 @@ class IndexerRest:
         clock: stamps requests and answers.
         tap: hears every exchange.
         rng: spreads retries.
+        user_agent: what we call ourselves.
+        allow_proxy: honour the proxy variables of the environment.
     """
 
-    def __init__(self, base_url: str, clock: Clock, tap: Tap, rng: random.Random, user_agent: str) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        clock: Clock,
+        tap: Tap,
+        rng: random.Random,
+        user_agent: str,
+        *,
+        allow_proxy: bool = False,
+    ) -> None:
         self._clock = clock
         self._tap = tap
         self._rng = rng
@@ -47,7 +58,7 @@ class IndexerRest:
             limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
             headers={"User-Agent": user_agent, "Accept": "application/json"},
             follow_redirects=False,
-            trust_env=False,
+            trust_env=allow_proxy,
         )
 
     async def close(self) -> None:
