@@ -1,10 +1,11 @@
 """The screen under load, in a real pty: key → screen, message → screen, CPU.
 
-usage: python -m benchmarks.screen [--rates 0,1000,5000] [--keys 100] [--marks 100] [--size 160x50]
+usage: python -m benchmarks.screen [--rates 0,1000,5000] [--keys 100] [--marks 100] [--size 160x50] [--half-open 0]
 
 The real program runs in a pseudo-terminal against a venue that sends that many messages a second. A key is a letter
 typed into a pane's filter, answered when its echo leaves the program; a message is a balance with a number of its own,
-answered when that number leaves the program. CPU is the program's own user and system time.
+answered when that number leaves the program. CPU is the program's own user and system time. With --half-open the
+console serves health too, and so many clients hold connections to it on which a request never ends.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import statistics
 import struct
 import sys
@@ -103,15 +105,63 @@ class Terminal:
         os.waitpid(self.pid, 0)
 
 
-def _started(venue: LoadVenue, size: tuple[int, int], home: str) -> Terminal:
+class HalfOpen:
+    """Clients of the health server that begin a request and never end it; what is cut is begun again.
+
+    Args:
+        port: where health is served.
+        count: how many connections are held.
+    """
+
+    def __init__(self, port: int, count: int) -> None:
+        self._port = port
+        self._held: list[socket.socket] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._hold, args=(count,), daemon=True)
+        self._thread.start()
+
+    def _hold(self, count: int) -> None:
+        while not self._ended.wait(0.5):
+            self._held = [sock for sock in self._held if self._is_open(sock)]
+            for _ in range(count - len(self._held)):
+                with contextlib.suppress(OSError):
+                    sock = socket.create_connection(("127.0.0.1", self._port), 0.2)
+                    sock.sendall(b"GET /health/live HTTP/1.1\r\nHost: ")
+                    self._held.append(sock)
+
+    @staticmethod
+    def _is_open(sock: socket.socket) -> bool:
+        try:
+            return bool(sock.recv(1, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def end(self) -> None:
+        """Let go of all of them."""
+        self._ended.set()
+        self._thread.join(5)
+        for sock in self._held:
+            sock.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _started(venue: LoadVenue, size: tuple[int, int], home: str, health_port: int) -> Terminal:
     config = Path(home) / "config.toml"
     config.write_text(
         f'network = "load"\naddress = "{ADDRESS}"\n[ui]\nbell = false\n[log]\nfile = "{home}/log"\n'
-        f'[networks.load]\nchain_id = "load"\nindexer_rest = "http://127.0.0.1:{venue.rest_port}"\n'
+        f'[networks.load]\nchain_id = "localdydxprotocol"\nindexer_rest = "http://127.0.0.1:{venue.rest_port}"\n'
         f'indexer_websocket = "ws://127.0.0.1:{venue.websocket_port}/v4/ws"\n'
     )
     config.chmod(0o600)
-    command = [sys.executable, "-m", "dydx_console", "run", "--config", str(config)]
+    health = ["--health", f"127.0.0.1:{health_port}"]
+    command = [sys.executable, "-m", "dydx_console", "run", "--config", str(config), *health]
     terminal = Terminal(command, size, home)
     if terminal.wait_for("Balances", 15) is None or not venue.subscribed.wait(15):
         terminal.end()
@@ -168,14 +218,17 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=100)
     parser.add_argument("--marks", type=int, default=100)
     parser.add_argument("--size", default="160x50")
+    parser.add_argument("--half-open", type=int, default=0)
     options = parser.parse_args()
     columns, rows = (int(part) for part in options.size.split("x"))
-    print(f"real pty {options.size}; milliseconds p50 p90 p99")
+    print(f"real pty {options.size}, {options.half_open:,} half-open health clients; milliseconds p50 p90 p99")
     print("   sent/s   CPU %   key → screen           message → screen       kB/s    MB")
     for rate in (int(part) for part in options.rates.split(",")):
         venue = LoadVenue(rate)
         with tempfile.TemporaryDirectory() as home:
-            terminal = _started(venue, (columns, rows), home)
+            health_port = _free_port()
+            terminal = _started(venue, (columns, rows), home, health_port)
+            half_open = HalfOpen(health_port, options.half_open)
             try:
                 written, sent, began = terminal.bytes, venue.sent, time.monotonic()
                 cpu = _percent(terminal, 10.0)
@@ -186,6 +239,7 @@ def main() -> None:
                 keys = _keys(terminal, options.keys)
                 memory = terminal.resident_mb()
             finally:
+                half_open.end()
                 terminal.end()
                 venue.close()
         print(f"  {real:7,.0f} {cpu:7.1f}   {_quantiles(keys)}   {_quantiles(marks)}   {volume:7.1f} {memory:5.0f}")

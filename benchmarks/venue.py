@@ -151,6 +151,7 @@ class _Rest(BaseHTTPRequestHandler):
             "fills": {"fills": [], "totalResults": 0, "pageSize": 1000, "offset": 0},
             "transfers": {"transfers": []},
             "fundingPayments": {"fundingPayments": []},
+            "compliance": {"status": "COMPLIANT", "updatedAt": _now()},
         }
         return answers[head]
 
@@ -164,12 +165,11 @@ class LoadVenue:
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self.sent = 0
-        self._message_id = 0
+        self._message_ids: dict[ServerConnection, int] = {}
         self._height = 1
         self._socket: ServerConnection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
-        self._joined = asyncio.Event()
         self.subscribed = threading.Event()
         self.websocket_port = 0
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Rest)
@@ -192,7 +192,7 @@ class LoadVenue:
 
     async def _send_mark(self, socket: ServerConnection, update: dict[str, object]) -> float:
         sent_at = time.monotonic()
-        await socket.send(self._account(update, MARKER_SUBACCOUNT))
+        await socket.send(self._account(socket, update, MARKER_SUBACCOUNT))
         return sent_at
 
     async def _main(self) -> None:
@@ -203,17 +203,25 @@ class LoadVenue:
             await self._loop.create_future()
 
     async def _serve(self, socket: ServerConnection) -> None:
-        self._socket, self._message_id, self._joined = socket, 0, asyncio.Event()
+        """Serve a client: load goes to one that wants the markets, not to one that only looks whether we answer."""
+        self._message_ids[socket] = 0
         await socket.send(json.dumps({"type": "connected", "connection_id": "c", "message_id": 0}))
-        load = asyncio.ensure_future(self._load(socket))
+        loads: list[asyncio.Task[None]] = []
         try:
             async for text in socket:
-                await self._answer(socket, json.loads(text))
+                request = json.loads(text)
+                await self._answer(socket, request)
+                if request["channel"] == "v4_markets":
+                    self._socket = socket
+                    self.subscribed.set()
+                    loads.append(asyncio.create_task(self._load(socket)))
         except ConnectionClosed:
             pass
         finally:
-            load.cancel()
-            await asyncio.gather(load, return_exceptions=True)
+            for load in loads:
+                load.cancel()
+            await asyncio.gather(*loads, return_exceptions=True)
+            del self._message_ids[socket]
 
     async def _answer(self, socket: ServerConnection, request: dict[str, str]) -> None:
         channel = request["channel"]
@@ -222,26 +230,24 @@ class LoadVenue:
             "v4_parent_subaccounts": {"subaccount": _parent(), "orders": _orders(), "blockHeight": "1"},
             "v4_markets": {"markets": {ticker: _market(ticker, n) for n, ticker in enumerate(TICKERS)}},
         }
-        message = self._envelope("subscribed", channel, request.get("id"), contents[channel])
+        message = self._envelope(socket, "subscribed", channel, request.get("id"), contents[channel])
         await socket.send(message)
-        if channel == "v4_markets":
-            self.subscribed.set()
-            self._joined.set()
 
-    def _envelope(self, kind: str, channel: str, identifier: str | None, contents: object) -> str:
-        self._message_id += 1
-        message = {"type": kind, "connection_id": "c", "message_id": self._message_id, "channel": channel}
+    def _envelope(
+        self, socket: ServerConnection, kind: str, channel: str, identifier: str | None, contents: object
+    ) -> str:
+        self._message_ids[socket] += 1
+        message = {"type": kind, "connection_id": "c", "message_id": self._message_ids[socket], "channel": channel}
         if identifier is not None:
             message["id"] = identifier
         return json.dumps({**message, "version": "3.0.0", "contents": contents})
 
-    def _account(self, contents: dict[str, object], child: int) -> str:
+    def _account(self, socket: ServerConnection, contents: dict[str, object], child: int) -> str:
         self._height += 1
-        text = self._envelope("channel_data", "v4_parent_subaccounts", f"{ADDRESS}/0", contents)
+        text = self._envelope(socket, "channel_data", "v4_parent_subaccounts", f"{ADDRESS}/0", contents)
         return f'{text[:-2]}, "blockHeight": "{self._height}"}}, "subaccountNumber": {child}}}'
 
     async def _load(self, socket: ServerConnection) -> None:
-        await self._joined.wait()
         started, sent, block_at = time.monotonic(), 0, 0.0
         while True:
             now = time.monotonic()
@@ -249,20 +255,20 @@ class LoadVenue:
                 block_at = now
                 self._height += 1
                 block = {"blockHeight": str(self._height), "time": _now()}
-                await socket.send(self._envelope("channel_data", "v4_block_height", "v4_block_height", block))
+                await socket.send(self._envelope(socket, "channel_data", "v4_block_height", "v4_block_height", block))
             while sent < (now - started) * self.rate:
-                await socket.send(self._next(sent))
+                await socket.send(self._next(socket, sent))
                 sent += 1
             self.sent = sent
             await asyncio.sleep(SLICE_S)
 
-    def _next(self, number: int) -> str:
+    def _next(self, socket: ServerConnection, number: int) -> str:
         ticker = TICKERS[number % len(TICKERS)]
         cents = 10_000 + (number * 7919) % 500
         price = f"{cents // 100}.{cents % 100:02d}"
         if number % 4:
             row = {"oraclePrice": price, "effectiveAt": _now(), "effectiveAtHeight": "1", "marketId": 0}
-            return self._envelope("channel_data", "v4_markets", None, {"oraclePrices": {ticker: row}})
+            return self._envelope(socket, "channel_data", "v4_markets", None, {"oraclePrices": {ticker: row}})
         position = _position(ticker, f"1.{number % 1000:03d}")
         position.update(address=ADDRESS, positionId=f"p-{ticker}")
-        return self._account({"perpetualPositions": [position]}, 0)
+        return self._account(socket, {"perpetualPositions": [position]}, 0)

@@ -1,9 +1,14 @@
 """What is known of the validator node in use: its head, its chain, and whether the Indexer is on the same one."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from __future__ import annotations
 
-from dydx_console.domain.chain import BlockHead, NodeInfo
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the banner imports this before the first screen is painted
+    from datetime import datetime
+
+    from dydx_console.domain.chain import BlockHead, NodeInfo
 
 __all__ = ["NO_NODE", "NodeView", "NodeWatch"]
 
