@@ -10,13 +10,13 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line, after what could steer it from the environment was taken away."""
-    from dydx_console.cli.scrub import scrub
+    from dydx_console.cli.scrub import keep_in_mind, scrub
 
-    scrubbed = scrub(os.environ)
+    keep_in_mind(scrub(os.environ))
     from dydx_console.cli.app import app
 
     try:
-        app(obj=scrubbed)
+        app()
     except SystemExit as ended:
         if _is_held_up():
             _leave(ended.code)

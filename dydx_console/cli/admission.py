@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import click
-
 from dydx_console.cli.exits import Exit, fail
-from dydx_console.cli.scrub import Scrubbed, restore_proxies
+from dydx_console.cli.scrub import removed, restore_proxies
 from dydx_console.config.load import ConfigError, Loaded, load
 from dydx_console.config.networks import configured_networks
 from dydx_console.config.settings import Settings
@@ -40,6 +38,7 @@ __all__ = [
     "chosen_network",
     "confirm_at_prompt",
     "decided",
+    "let_proxies_in",
     "loaded_or_fail",
     "scrubbed_warnings",
 ]
@@ -102,14 +101,19 @@ def loaded_or_fail(config: Path | None, overrides: dict[str, Any]) -> Loaded:
         loaded = load(config, overrides)
     except ConfigError as error:
         fail(Exit.CONFIGURATION, str(error))
-    if loaded.settings.proxy.allow:
-        restore_proxies(_scrubbed().proxies, os.environ)
+    let_proxies_in(loaded.settings)
     return loaded
+
+
+def let_proxies_in(settings: Settings) -> None:
+    """Put the proxy variables back into the environment, where the settings allow them."""
+    if settings.proxy.allow:
+        restore_proxies(removed().proxies, os.environ)
 
 
 def scrubbed_warnings(settings: Settings) -> tuple[str, ...]:
     """Return the warning about variables that were taken out of the environment, if any were."""
-    return _scrubbed().warnings(proxies_allowed=settings.proxy.allow)
+    return removed().warnings(proxies_allowed=settings.proxy.allow)
 
 
 def chosen_network(settings: Settings) -> Network:
@@ -246,9 +250,3 @@ def _typed_line(timeout_s: float) -> str | None:
 def _say(warnings: tuple[str, ...]) -> None:
     for warning in warnings:
         sys.stderr.write(f"dydx-console: warning: {warning}\n")
-
-
-def _scrubbed() -> Scrubbed:
-    context = click.get_current_context(silent=True)
-    found = None if context is None else context.find_object(Scrubbed)
-    return found or Scrubbed()

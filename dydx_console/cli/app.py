@@ -1,5 +1,6 @@
 """The command line. Every command imports what it needs when it runs, so that `--help` stays quick."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -108,7 +109,7 @@ def watch(
     """Run the engine without a screen and serve its health; log lines go to standard error too."""
     from dydx_console.cli import live
     from dydx_console.cli.admission import Wanted, admit, loaded_or_fail
-    from dydx_console.cli.asking import default_listen
+    from dydx_console.cli.asking import prepared_listen
     from dydx_console.cli.log import open_log
     from dydx_console.safety.policy import Entry
 
@@ -116,7 +117,7 @@ def watch(
     log_path = open_log(loaded.settings, aloud=True)
     wanted = Wanted(Entry.WATCH, read_only=read_only, confirm_network=confirm_network, tells=False)
     admission = admit(loaded, wanted)
-    listen = health or loaded.settings.health.listen or default_listen()
+    listen = health or loaded.settings.health.listen or prepared_listen()
     raise typer.Exit(live.watch(admission, listen, for_seconds, log_path))
 
 
@@ -358,14 +359,26 @@ def version() -> None:
     typer.echo(f"dydx-console {__version__}")
 
 
+class Schema(StrEnum):
+    """A document whose schema can be printed."""
+
+    DOCUMENT = "document"
+    CHECK_NETWORK = "check-network"
+
+
 @app.command()
-def schema() -> None:
+def schema(
+    of: Annotated[Schema, typer.Argument(help="Which document: the picture, or the report of check-network.")] = (
+        Schema.DOCUMENT
+    ),
+) -> None:
     """Print the JSON Schema of the documents that `--json` prints."""
     import json
 
-    from dydx_console.views.documents import Document
+    from dydx_console.views.documents import Document, PreflightDocument
 
-    typer.echo(json.dumps(Document.model_json_schema(mode="serialization"), indent=2))
+    model = Document if of is Schema.DOCUMENT else PreflightDocument
+    typer.echo(json.dumps(model.model_json_schema(mode="serialization"), indent=2))
 
 
 @config_app.command("path")

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dydx_console.cli.admission import Wanted, chosen_network, decided, scrubbed_warnings
+from dydx_console.cli.admission import Wanted, chosen_network, decided, let_proxies_in, scrubbed_warnings
 from dydx_console.cli.exits import Exit
 from dydx_console.cli.looping import run_briefly
 from dydx_console.config.load import ConfigError, Loaded, load
@@ -77,6 +77,7 @@ def _planned(
         wrong = Judgement(Verdict.FAIL, str(error), "correct it; nothing was asked", int(Exit.CONFIGURATION))
         return PreflightPlan(unknown, wrong, unknown, unknown, None), None, False
     settings = loaded.settings
+    let_proxies_in(settings)
     decision = decided(settings, network, wanted)
     section = _section(loaded, network, decision)
     return plan_of(loaded, network, decision, None), section, settings.proxy.allow

@@ -4,11 +4,12 @@ Must run before textual, websockets, httpx or grpc are imported: they read these
 """
 
 from collections.abc import Iterable, MutableMapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from dydx_console.venue.node.environment import NEEDED, UNWANTED_PREFIXES
 
-__all__ = ["Scrubbed", "restore_proxies", "scrub"]
+__all__ = ["Scrubbed", "keep_in_mind", "removed", "restore_proxies", "scrub"]
 
 _PREFIXES = ("TEXTUAL", "WEBSOCKETS_", *(prefix.upper() for prefix in UNWANTED_PREFIXES))
 _NAMES = frozenset({"SSLKEYLOGFILE"})
@@ -32,6 +33,9 @@ class Scrubbed:
         return (f"ignored from the environment: {', '.join(sorted(names))}",)
 
 
+_REMOVED: ContextVar[Scrubbed] = ContextVar("removed")
+
+
 def scrub(environ: MutableMapping[str, str]) -> Scrubbed:
     """Remove them, and return what was removed. `TEXTUAL_PRESS`, for one, can type into a confirmation."""
     names = [name for name in environ if _is_unwanted(name.upper())]
@@ -42,9 +46,23 @@ def scrub(environ: MutableMapping[str, str]) -> Scrubbed:
     return Scrubbed(tuple(name for name in names if name not in NEEDED), tuple(proxies))
 
 
+def keep_in_mind(scrubbed: Scrubbed) -> None:
+    """Let the command that runs now find what was removed for it."""
+    _REMOVED.set(scrubbed)
+
+
+def removed() -> Scrubbed:
+    """Return what was removed from the environment of the command that runs."""
+    return _REMOVED.get(Scrubbed())
+
+
 def restore_proxies(proxies: Iterable[tuple[str, str]], environ: MutableMapping[str, str]) -> None:
-    """Put proxy variables back, where the configuration allows them."""
-    environ.update(dict(proxies))
+    """Put proxy variables back, where the configuration allows them.
+
+    Each in small letters too: the gRPC library reads no others, and would go round a proxy that the rest goes through.
+    """
+    given = dict(proxies)
+    environ.update({name.lower(): value for name, value in given.items()} | given)
 
 
 def _is_unwanted(name: str) -> bool:

@@ -74,7 +74,7 @@ def openapi_document() -> dict[str, Any]:
 
 
 def _paths() -> dict[str, Any]:
-    unreachable = "The Indexer or every node cannot be reached, or the engine does not run."
+    unreachable = "The Indexer cannot be reached, or the engine does not run."
     contradicted = "The evidence contradicts the configuration, or BadRequest."
     network_faults = {
         "400": _json(contradicted, NetworkFault, Problem),

@@ -16,9 +16,9 @@ class HealthStatus(StrEnum):
     OK = "ok"
     """Reached, and the evidence agrees with the configuration."""
     DEGRADED = "degraded"
-    """Reached, but late, or with evidence still missing."""
+    """Reached, but late, without a node that answers, or with evidence still missing."""
     UNREACHABLE = "unreachable"
-    """The Indexer or every node cannot be reached, or nothing has been heard yet."""
+    """The Indexer cannot be reached, or nothing has been heard yet."""
     MISCONFIGURED = "misconfigured"
     """The evidence contradicts the configuration."""
 

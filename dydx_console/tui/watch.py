@@ -18,6 +18,7 @@ def facts_of(network: NetworkView) -> BannerFacts:
         network.environment,
         network.read_only,
         network.is_out_of_place,
+        network.environment_from,
     )
 
 

@@ -37,6 +37,7 @@ FAR_BEHIND = 5
 """Blocks that an Indexer may trail the node by; they come about once a second."""
 SILENT_S = 10.0
 """A node that was heard longer ago than this has its age beside its figure."""
+_ORIGINS = frozenset({"option", "variable", "default"})
 Item: TypeAlias = tuple[Line, ...]
 """What the banner says of one thing: the long way first, then shorter ones."""
 SEPARATOR = Cell(" │ ", Ink.DIM)
@@ -48,7 +49,8 @@ _WRONG_NODE = Cell(" NODE ✗ ", Ink.ALARM)
 class BannerFacts:
     """What is known of the network that is shown; `kind` is mainnet, testnet, local, sim, custom or replay.
 
-    `is_out_of_place` tells that real money is at stake outside production.
+    `is_out_of_place` tells that real money is at stake outside production; `environment_from` who named the
+    environment: `option …`, `variable …`, `default`, or a place in a file.
     """
 
     name: str
@@ -57,6 +59,15 @@ class BannerFacts:
     environment: str | None
     read_only: bool
     is_out_of_place: bool = False
+    environment_from: str | None = None
+
+    @property
+    def where(self) -> str | None:
+        """The environment, and in a word who named it."""
+        if self.environment is None or self.environment_from is None:
+            return self.environment
+        word = self.environment_from.partition(" ")[0]
+        return f"{self.environment} ({word if word in _ORIGINS else 'file'})"
 
     @property
     def title(self) -> str:
@@ -134,14 +145,14 @@ def _network(facts: BannerFacts, width: int) -> Item:
         badge = _alarm(facts, width)
         return (badge, *chain), (badge,)
     badge = Cell(f" {facts.title} ", _KIND_INKS.get(facts.kind, Ink.MAINNET))
-    where = (DOT, Cell(facts.environment, Ink.DIM)) if facts.environment else ()
-    return (badge, *chain, *where), (badge, *chain), (badge,)
+    shown = dict.fromkeys(text for text in (facts.where, facts.environment) if text)
+    return (*((badge, *chain, DOT, Cell(text, Ink.DIM)) for text in shown), (badge, *chain), (badge,))
 
 
 def _alarm(facts: BannerFacts, width: int) -> Cell:
     """Return the badge of real money outside production: the longest that fits where nothing else stands."""
-    where = cut(facts.environment or "no environment", 20)
-    texts = (f" {facts.mark} · {where} ", f" {facts.mark} ", f" {REAL_MONEY} ")
+    named = dict.fromkeys((facts.where or "no environment", facts.environment or "no environment"))
+    texts = (*(f" {facts.mark} · {cut(where, 32)} " for where in named), f" {facts.mark} ", f" {REAL_MONEY} ")
     return Cell(next((text for text in texts if cells(text) <= width), texts[-1].strip()), Ink.ALARM)
 
 

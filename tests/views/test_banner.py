@@ -161,3 +161,18 @@ def test_the_nearest_liquidation_is_found() -> None:
     assert found is not None
     assert found[1].position.market == "ETH-USD"
     assert nearest_liquidation(picture(positions=())) is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "shown"),
+    [
+        ("default", "development (default)"),
+        ("variable DYDX_CONSOLE_ENVIRONMENT", "development (variable)"),
+        ("option --environment", "development (option)"),
+        ("/etc/dydx/config.toml:3", "development (file)"),
+        (None, "development"),
+    ],
+)
+def test_the_banner_says_who_named_the_environment_where_there_is_room(origin: str | None, shown: str) -> None:
+    assert replace(FACTS, environment_from=origin).where == shown
+    assert replace(MISPLACED, environment_from=origin).where == shown
