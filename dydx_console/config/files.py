@@ -1,6 +1,5 @@
 """Reads the configuration file, if nobody but its owner can have written it."""
 
-import errno
 import os
 import stat
 from pathlib import Path
@@ -35,9 +34,7 @@ def read_config(file: Path, *, required: bool) -> str:
     except UnicodeDecodeError:
         raise ConfigError(f"{file}: cannot be read: it is not UTF-8 text") from None
     except OSError as error:
-        raise ConfigError(
-            f"{file}: cannot be read: {error.strerror or errno.errorcode.get(error.errno or 0)}"
-        ) from None
+        raise ConfigError(f"{file}: cannot be read: {error.strerror or error}") from None
     finally:
         os.close(descriptor)
 

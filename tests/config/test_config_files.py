@@ -93,8 +93,9 @@ def test_what_is_not_text_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_beyond_all_size_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path, "")
-    with file.open("r+b") as stream:
-        stream.truncate(MAX_BYTES + 1)
+    file.write_bytes(b"#" * MAX_BYTES)
+    assert load_settings(file, {}).network is None
+    file.write_bytes(b"#" * (MAX_BYTES + 1))
     assert "larger than" in refusal(file)
 
 

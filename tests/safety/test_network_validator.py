@@ -96,6 +96,17 @@ def test_what_asks_for_attention_is_a_warning(changes: dict[str, object], words:
         assert word in finding.text
 
 
+@pytest.mark.parametrize("url", ["https://", "http://127.0.0.1/x", "http://desk.example"])
+def test_an_address_that_is_an_error_is_no_warning_too(url: str) -> None:
+    found = warnings_of(NetworkValidator().network_findings(replace(DESK, indexer_rest=url)))
+    assert "indexer_rest" not in {finding.key for finding in found}
+
+
+@pytest.mark.parametrize("environment", Environment)
+def test_there_is_no_warning_of_testnet(environment: Environment) -> None:
+    assert NetworkValidator().safety_warnings(network_named("testnet"), environment) == ()
+
+
 @pytest.mark.parametrize("environment", Environment)
 def test_mainnet_outside_production_comes_first_among_the_warnings(environment: Environment) -> None:
     warnings = NetworkValidator().safety_warnings(DESK, environment)

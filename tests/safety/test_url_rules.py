@@ -118,6 +118,10 @@ def test_every_fault_of_an_address_is_told_at_once() -> None:
     assert len(check_rest("http://desk.example:0/x?y").reasons) == 4
 
 
+def test_an_address_with_a_zone_is_refused() -> None:
+    assert "without a zone" in host_reasons("fe80::1%eth0")[0]
+
+
 @given(secret=st.text(string.ascii_letters + string.digits, min_size=6), before=st.sampled_from(["u:", "", ":"]))
 def test_no_reason_repeats_a_password(secret: str, before: str) -> None:
     for check in (check_rest, check_websocket, check_faucet):
@@ -154,6 +158,7 @@ def test_no_reason_repeats_a_password(secret: str, before: str) -> None:
         "oegs.dydx.trad",
         "dydx-dao-grpc-1.p0lkachu.com",
         "test-dydx-grpc.kingnode.com",
+        "node.dyxd.trade",
     ],
 )
 def test_a_host_that_imitates_a_known_one_is_refused(host: str) -> None:
@@ -172,6 +177,8 @@ def test_a_host_that_imitates_a_known_one_is_refused(host: str) -> None:
         "dydx-dao-grpc-4.polkachu.com",
         "indexer.v5testnet.dydx.exchange",
         "full-node.dydx.trade",
+        "dydx.trade",
+        "node.dydyy.trade",
         "localhost",
         "10.1.2.3",
     ],
