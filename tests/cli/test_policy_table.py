@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.terminals import (
@@ -45,6 +46,7 @@ TABLE = """
 
 CELLS = tuple(f"{where} {entry}" for where in ("terminal", "none") for entry in ("run", "watch", "send"))
 ROWS = [line.split() for line in TABLE.splitlines() if line.strip() and not line.startswith("#")]
+QUICK_ROWS = ("development mainnet", "development testnet", "production mainnet", "production testnet")
 NAMES = {
     "none": (),
     "mainnet": ("--network", "real"),
@@ -119,7 +121,13 @@ def at_terminal(desk: Desk, entry: str, sender: str, *options: str) -> str:
     return f"asks, then {ended}" if is_asked else ended
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1]}")
+def as_param(row: list[str]) -> Any:
+    """Return a row as a parameter; all but the quick ones run nightly alone."""
+    name = f"{row[0]} {row[1]}"
+    return pytest.param(row, id=name, marks=[] if name in QUICK_ROWS else [pytest.mark.nightly])
+
+
+@pytest.mark.parametrize("row", [as_param(row) for row in ROWS])
 def test_row(desk: Desk, row: list[str]) -> None:
     named, network, *expected = row
     options = ("--config", str(desk.config), "--environment", named, *NAMES[network])
@@ -139,6 +147,7 @@ def test_the_table_has_every_row() -> None:
     rows = {(row[0], row[1]) for row in ROWS}
     assert len(rows) == len(ROWS) == 3 * 4
     assert all(len(row) == 2 + len(CELLS) for row in ROWS)
+    assert rows >= {tuple(name.split()) for name in QUICK_ROWS}
 
 
 def test_mainnet_is_recorded_after_the_chain_id_was_typed(desk: Desk) -> None:
