@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from dydx_console.sim.core.addresses import DEMO_ADDRESS, is_address
 from dydx_console.sim.faults import NODE_VERSION, Faults
+from dydx_console.sim.faults.schedules import SCHEDULES, FaultPlan
 from dydx_console.sim.shell.process import ProcessOptions, run
 from dydx_console.sim.venue import VenueOptions
 
@@ -77,6 +78,7 @@ def parse(arguments: Sequence[str]) -> ProcessOptions:
             node_version=given.node_version,
             clock_skew_ms=given.clock_skew_ms,
         ),
+        fault_plan=FaultPlan(SCHEDULES[given.faults], given.fault_every_ms, given.faults_end_after_ms),
     )
     return ProcessOptions(
         venue,
@@ -92,6 +94,13 @@ def parse(arguments: Sequence[str]) -> ProcessOptions:
 
 def _add_faults(group: argparse._ArgumentGroup) -> None:
     day_ms = 86_400_000
+    names = ", ".join(SCHEDULES)
+    pace, span = _bounded(20, day_ms), _bounded(0, day_ms)
+    group.add_argument("--faults", choices=SCHEDULES, default="none", metavar="NAME", help=f"one of {names}")
+    group.add_argument("--fault-every-ms", type=pace, default=None, help="time between faults (default: by the name)")
+    group.add_argument(
+        "--faults-end-after-ms", type=span, default=None, help="all is well from then on (default: never)"
+    )
     lag, skew = _bounded(0, 1_000), _bounded(-day_ms, day_ms)
     group.add_argument("--indexer-lag-blocks", type=lag, default=0, help="the Indexer trails the node by so many")
     group.add_argument("--node-catching-up", action="store_true", help="the node says that it is not up to date")

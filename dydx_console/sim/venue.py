@@ -2,6 +2,20 @@
 
 `Venue.advance(now_ms)` does everything that is due, in order of time, so the outcome does not depend on how often it
 is called. Times are Unix milliseconds.
+
+A client needs no socket. Its doors are the same that the listeners use, faults included:
+
+    venue.advance(now_ms)                       # up to venue.next_due_ms, or any other moment
+    met = venue.handshake(now_ms)               # None, or Refused, or Unanswered (ask again later)
+    wire = venue.open(now_ms)                   # wire.id is the connection's id
+    wire.say('{"type":"subscribe",...}', now_ms)
+    for arrival in wire.hear(now_ms): ...       # Text, Ping (answer with wire.pong()), Close, Reset
+    wire.leave()                                # the client goes
+    venue.respond(Request("GET", path), now_ms) # Answer, or Unanswered, or Reset
+    venue.node_trouble                          # what a query of the node meets; the queries are in `node.queries`
+    venue.exchange.truth()                      # what is so
+
+`venue.next_due_ms` counts frames that are on their way, so jumping from one such moment to the next misses nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +34,11 @@ from dydx_console.sim.core.fees import TIER_6, TIER_9, FeeTier
 from dydx_console.sim.core.markets import MARKETS
 from dydx_console.sim.core.orders import SubaccountId, Tx, TxAnswer
 from dydx_console.sim.faults import Faults
+from dydx_console.sim.faults.director import Director, Note
+from dydx_console.sim.faults.kinds import Fault, Kind
+from dydx_console.sim.faults.outcomes import NodeTrouble, Refused, Reset, Unanswered
+from dydx_console.sim.faults.schedules import VALUES, Dealer, FaultPlan
+from dydx_console.sim.faults.wire import Wire
 from dydx_console.sim.indexer.backlog import Backlog
 from dydx_console.sim.indexer.comlink import Answer, Comlink, Request
 from dydx_console.sim.indexer.history import lay_history
@@ -37,7 +56,7 @@ LIVE_LEAD_BLOCKS = 5
 class VenueOptions:
     """What the venue is like. `rate` scales public activity, `flood` is extra BTC book updates per second.
 
-    `faults` is what it begins with.
+    `faults` is what it begins with, `fault_plan` what comes and goes later; its seed is `seed` too.
     """
 
     seed: int = 7
@@ -54,6 +73,7 @@ class VenueOptions:
     registration_delay_ms: tuple[int, int] = (15, 60)
     chain_id: str = CHAIN_ID
     faults: Faults = field(default_factory=Faults)
+    fault_plan: FaultPlan = field(default_factory=FaultPlan)
 
 
 class Venue:
@@ -87,6 +107,7 @@ class Venue:
             Random(random.getrandbits(64)),
             SocksOptions(options.snapshot_delay_ms, options.registration_delay_ms),
         )
+        self.director = Director(Dealer(options.fault_plan, options.seed, now_ms), self.exchange, self.socks)
         self._backlog = Backlog()
         self._next_flood_ms = now_ms
         self._slot = 0
@@ -106,8 +127,8 @@ class Venue:
         due = self._next_actor_ms()
         if self._flood is not None:
             due = min(due, self._next_flood_ms)
-        socks = self.socks.next_due_ms
-        return due if socks is None else min(due, socks)
+        others = (self.socks.next_due_ms, self.director.next_due_ms)
+        return min([due, *(other for other in others if other is not None)])
 
     def advance(self, now_ms: int) -> None:
         """Do all that is due by `now_ms`; frames wait in the sessions' outboxes."""
@@ -123,9 +144,48 @@ class Venue:
         return answer
 
     def answer(self, request: Request, now_ms: int) -> Answer:
-        """An HTTP request at `now_ms`."""
+        """An HTTP request at `now_ms`, past the faults."""
         self.advance(now_ms)
         return self.comlink.answer(request, now_ms)
+
+    def respond(self, request: Request, now_ms: int) -> Answer | Unanswered | Reset:
+        """An HTTP request at `now_ms` as the faults let it be answered."""
+        self.advance(now_ms)
+        met = self.director.rest(request.path, now_ms)
+        return self.comlink.answer(request, now_ms) if met is None else met
+
+    def handshake(self, now_ms: int) -> Refused | Unanswered | None:
+        """What a new WebSocket connection meets at `now_ms`; None when it may be opened."""
+        self.advance(now_ms)
+        return self.director.handshake(now_ms)
+
+    def open(self, now_ms: int) -> Wire:
+        """A WebSocket connection that opens at `now_ms`."""
+        self.advance(now_ms)
+        return self.director.open(now_ms)
+
+    @property
+    def node_trouble(self) -> NodeTrouble | None:
+        """What a query of the node meets now."""
+        return self.director.node()
+
+    @property
+    def fault_log(self) -> tuple[Note, ...]:
+        """What began and ended, in order; only the last ones of a long run."""
+        return tuple(self.director.log)
+
+    @property
+    def faults_over(self) -> bool:
+        """Whether no fault of plan or request is active or to come."""
+        return self.director.over
+
+    def inflict(self, kind: Kind, at_ms: int, for_ms: int = 0, value: int | None = None) -> Fault:
+        """Have a fault besides the plan's, now at the earliest; `value` None = the first of what the schedules use."""
+        chosen = VALUES.get(kind, (0,))[0] if value is None else value
+        begin_ms = max(at_ms, self._now_ms)
+        fault = Fault(kind, begin_ms, begin_ms + for_ms, chosen)
+        self.director.ask(fault)
+        return fault
 
     def skip_to(self, now_ms: int) -> None:
         """Let time jump without blocks in between (the machine slept)."""
@@ -140,6 +200,8 @@ class Venue:
         deposit(self.exchange, subaccount, usdc, now_ms)
 
     def _step(self, due: int) -> None:
+        if self.director.next_due_ms == due:
+            self.director.advance(due)
         if self.socks.next_due_ms == due:
             self.socks.advance(due)
         if self._flood is not None and self._next_flood_ms == due:
@@ -148,6 +210,7 @@ class Venue:
         if self._next_actor_ms() == due:
             self._act(due)
         self._publish(due)
+        self.director.carry(due)
 
     def _next_actor_ms(self) -> int:
         if self._slot < SLOTS:
@@ -175,7 +238,8 @@ class Venue:
             self._trader.turn(now_ms)
 
     def _publish(self, now_ms: int) -> None:
-        events = self._backlog.delay(self.exchange.drain(), self.exchange.height, self.faults.indexer_lag_blocks)
+        lag = max(self.faults.indexer_lag_blocks, self.director.lag_blocks)
+        events = self._backlog.delay(self.exchange.drain(), self.exchange.height, lag)
         self.indexer.consume(events, now_ms)
 
     def _begin(self, now_ms: int) -> None:

@@ -619,7 +619,8 @@ async def test_a_taken_port_is_an_error_and_no_port_is_shared() -> None:
                 pass
     async with running(QUICK, grpc_port=port) as again, node(again.grpc_url) as stubs:
         assert again.grpc_url == served.grpc_url
-        assert (await stubs.latest()).height == again.venue.exchange.height
+        before = again.venue.exchange.height
+        assert before <= (await stubs.latest()).height <= again.venue.exchange.height
 
 
 async def test_the_process_takes_faults_and_a_chain_id() -> None:

@@ -104,6 +104,7 @@ class Exchange:
         self._funding_ms = HOUR_MS // options.funding_speedup
         self._next_funding_ms = (genesis_ms // self._funding_ms + 1) * self._funding_ms
         self._oracle_waiting: dict[int, int] = {}
+        self._halted_until_ms = genesis_ms
         self.committed = Committed()
         self._tickers = {market.perpetual_id: market.ticker for market in options.markets}
 
@@ -120,7 +121,7 @@ class Exchange:
     @property
     def next_block_ms(self) -> int:
         """When the next block is due."""
-        return self.state.time_ms + self.block_ms
+        return max(self.state.time_ms + self.block_ms, self._halted_until_ms)
 
     @property
     def lowest_height(self) -> int:
@@ -148,6 +149,10 @@ class Exchange:
         self.advance(now_ms)
         refusal = self._limits.check(tx, self.state.height)
         return refusal if refusal is not None else checktx.check(self.state, tx)
+
+    def halt(self, until_ms: int) -> None:
+        """Make no block before `until_ms`; transactions are still taken into the node's memory."""
+        self._halted_until_ms = max(self._halted_until_ms, until_ms)
 
     def set_oracle(self, market_id: int, oracle_value: int) -> None:
         """The price that the next block will bring."""

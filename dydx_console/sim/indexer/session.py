@@ -34,12 +34,16 @@ Frame = Text | Ping | Close
 
 @dataclass(slots=True)
 class Session:
-    """A connection. Frames pile up in `outbox` without limit: the Indexer knows no back-pressure either."""
+    """A connection. Frames pile up in `outbox` without limit: the Indexer knows no back-pressure either.
+
+    `deaf` are the subscriptions that hear nothing although they are registered.
+    """
 
     connection_id: str
     message_id: int = 0
     subscriptions: dict[tuple[str, str], bool] = field(default_factory=dict)
     outbox: list[Frame] = field(default_factory=list)
+    deaf: set[tuple[str, str]] = field(default_factory=set)
     awaiting_pong: bool = False
     closed: bool = False
 

@@ -33,6 +33,7 @@ PONG_WAIT_MS = 10_000
 POLICY_VIOLATION = 1008
 HEARTBEAT_CODE = 1011
 RESTART_CODE = 1012
+RESTART_REASON = '{"message":"Service restarting"}'
 SUBSCRIBES = Bucket("subscribe", 2, 1_000)
 INVALIDS = Bucket("invalid", 2, 1_000)
 LIMITS = {
@@ -79,7 +80,10 @@ class _Due(NamedTuple):
 
 
 class Socks:
-    """All connections. Drive it with `receive`, `publish`, `pong` and `advance`; read `session.take()`."""
+    """All connections. Drive it with `receive`, `publish`, `pong` and `advance`; read `session.take()`.
+
+    While `failing`, no snapshot can be had; while `account_refusal` is a text, it is the answer to account channels.
+    """
 
     def __init__(self, comlink: Comlink, random: Random, options: SocksOptions | None = None) -> None:
         self._comlink = comlink
@@ -93,6 +97,8 @@ class Socks:
         self._invalids = Limiter()
         self._due: list[_Due] = []
         self._order = 0
+        self.failing = False
+        self.account_refusal: str | None = None
 
     @property
     def next_due_ms(self) -> int | None:
@@ -128,7 +134,16 @@ class Socks:
     def shut_down(self) -> None:
         """Tell every client that the service restarts."""
         for session in self.sessions:
-            self._close(session, RESTART_CODE, '{"message":"Service restarting"}')
+            self.close(session, RESTART_CODE, RESTART_REASON)
+
+    def close(self, session: Session, code: int, reason: str) -> None:
+        """Close a connection from the server's end."""
+        session.outbox.append(Close(code, reason))
+        self.disconnect(session)
+
+    def complain(self, session: Session) -> None:
+        """Tell a client of an error that it has no part in."""
+        self._error(session, "Internal error")
 
     def pong(self, session: Session) -> None:
         """A pong control frame arrived."""
@@ -193,7 +208,7 @@ class Socks:
             self._schedule(item.due_ms + PONG_WAIT_MS, "pong", session)
             self._schedule(item.due_ms + HEARTBEAT_MS, "ping", session)
         elif session.awaiting_pong:
-            self._close(session, HEARTBEAT_CODE, "Heartbeat timeout")
+            self.close(session, HEARTBEAT_CODE, "Heartbeat timeout")
 
     def _request(self, session: Session, kind: str, message: dict[str, object], now_ms: int) -> None:
         channel, id = message.get("channel"), message.get("id")
@@ -222,7 +237,7 @@ class Socks:
         if not self._subscribes.take(f"{session.connection_id}{label}", SUBSCRIBES, now_ms).allowed:
             text = f"Too many subscribe attempts for channel {label}. Please  reconnect and try again."
             self._reply_error(request, text)
-            self._close(session, POLICY_VIOLATION, '{"message":"Rate limited"}')
+            self.close(session, POLICY_VIOLATION, '{"message":"Rate limited"}')
             return
         limit = LIMITS[request.channel]
         if session.count(request.channel) >= limit:
@@ -245,7 +260,11 @@ class Socks:
 
     def _snapshot(self, request: _Subscribe, now_ms: int) -> None:
         status, body = self._fetch(request.channel, request.id, now_ms)
-        if status == 200:
+        if self.failing:
+            status = 500
+        if self.account_refusal is not None and request.channel in MAX_SUBACCOUNT:
+            request.error = self.account_refusal
+        elif status == 200:
             request.contents = body
         elif status == 404 and request.channel in MAX_SUBACCOUNT:
             request.contents = "{}"
@@ -298,6 +317,7 @@ class Socks:
 
     def _unsubscribe(self, session: Session, channel: str, id: str, *, asked: bool) -> None:
         session.subscriptions.pop((channel, id), None)
+        session.deaf.discard((channel, id))
         for subscribers in (self._subscribers, self._batched):
             subscribers.get((channel, id), {}).pop(session.connection_id, None)
         reply: dict[str, object] = {
@@ -316,6 +336,8 @@ class Socks:
             return
         text = dumps(contents)
         for session in (plain or {}).values():
+            if key in session.deaf:
+                continue
             session.data("channel_data", key, version, number, text)
         if batched:
             self._buffers.setdefault(key, []).append((version, number, text))
@@ -328,6 +350,8 @@ class Socks:
             for version, number, text in items:
                 groups.setdefault((version, number), []).append(text)
             for session in self._batched.get(key, {}).values():
+                if key in session.deaf:
+                    continue
                 for (version, number), texts in groups.items():
                     session.data("channel_batch_data", key, version, number, f"[{','.join(texts)}]")
         if any(self._batched.values()):
@@ -338,7 +362,7 @@ class Socks:
             self._error(session, text)
             return
         self._error(session, "Too many invalid messages. Please reconnect and try again.")
-        self._close(session, POLICY_VIOLATION, '{"message":"Rate limited"}')
+        self.close(session, POLICY_VIOLATION, '{"message":"Rate limited"}')
 
     def _error(self, session: Session, text: str) -> None:
         """An error from before a number was taken: it repeats the counter."""
@@ -352,10 +376,6 @@ class Socks:
             if request.channel != outlet.MARKETS and (request.asked_id or request.channel not in WITHOUT_ID):
                 body["id"] = request.id
         request.session.send(body)
-
-    def _close(self, session: Session, code: int, reason: str) -> None:
-        session.outbox.append(Close(code, reason))
-        self.disconnect(session)
 
     def _schedule(
         self,

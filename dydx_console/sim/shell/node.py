@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -13,10 +14,12 @@ import grpc.aio
 
 from dydx_console.sim.node.queries import SERVICES, Query, check_height
 from dydx_console.sim.node.refusals import QueryRefusedError
+from dydx_console.sim.shell.mischief import ASK_AGAIN_S
 from dydx_console.sim.shell.rest import listen
 from dydx_console.sim.venue import Venue
 
 STOP_S = 1.0
+DOWN = "connections to all backends failing; last error: connection refused"
 HEIGHT_HEADER = "x-cosmos-block-height"
 OPTIONS = (("grpc.so_reuseport", 0),)
 """Without it two simulators would share a port, and each answer some of the calls."""
@@ -65,9 +68,21 @@ def _bind(server: Any, port: int) -> int:
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) from None
 
 
+async def _past_trouble(present: Present, context: Any) -> Venue:
+    """The venue when the query may be answered; a node that is down ends the call."""
+    asked_s = asyncio.get_running_loop().time()
+    while (trouble := present().node_trouble) is not None:
+        if trouble.down:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, DOWN)
+        if asyncio.get_running_loop().time() - asked_s >= trouble.delay_ms / 1_000:
+            break
+        await asyncio.sleep(ASK_AGAIN_S)
+    return present()
+
+
 def _handler(query: Query, present: Present) -> Callable[[Any, Any], Any]:
     async def answer(request: Any, context: Any) -> Any:
-        venue = present()
+        venue = await _past_trouble(present, context)
         try:
             for name, value in context.invocation_metadata() or ():
                 if name == HEIGHT_HEADER:

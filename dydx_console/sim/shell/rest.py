@@ -12,12 +12,24 @@ from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from dydx_console.sim.faults.outcomes import Reset, Unanswered
 from dydx_console.sim.indexer.comlink import Answer, Request
 from dydx_console.sim.indexer.validation import Value
+from dydx_console.sim.shell.mischief import reset, until_answered
 
-Answerer = Callable[[Request], Answer]
+Answerer = Callable[[Request], Answer | Unanswered | Reset]
 IMPLICIT_HEADERS = ("content-length", "content-type")
+TRANSPORT = "transport"
+
+
+class _Connection(H11Protocol):
+    """An HTTP connection that lets requests know their transport."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, TRANSPORT: transport}
 
 
 class _Endpoint:
@@ -27,8 +39,13 @@ class _Endpoint:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = HttpRequest(scope, receive)
-        answer = self._answer(read_request(request))
+        asked = read_request(HttpRequest(scope, receive))
+        answer: Answer | Reset = await until_answered(lambda: self._answer(asked))
+        if isinstance(answer, Reset):
+            reset(scope["state"][TRANSPORT])
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
         response = Response(content=answer.body, status_code=answer.status)
         for name in IMPLICIT_HEADERS:
             if name in response.headers and (name == "content-type" or answer.status == 304):
@@ -85,6 +102,7 @@ def server(answer: Answerer) -> Server:
     """A uvicorn server for `serve([listening socket])`."""
     config = uvicorn.Config(
         application(answer),
+        http=_Connection,
         log_config=None,
         access_log=False,
         lifespan="off",

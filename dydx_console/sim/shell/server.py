@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import logging
 import secrets
 import socket
 import time
@@ -16,6 +17,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from dydx_console.sim.core.orders import Tx, TxAnswer
+from dydx_console.sim.faults.director import Note
+from dydx_console.sim.faults.outcomes import Reset, Unanswered
 from dydx_console.sim.indexer.comlink import Answer, Request
 from dydx_console.sim.shell.rest import listen, server
 from dydx_console.sim.shell.websocket import WebSocketShell
@@ -24,6 +27,8 @@ from dydx_console.sim.venue import Venue, VenueOptions
 MAX_SLEEP_S = 0.25
 RUN_ID_LENGTH = 6
 SLEPT_BLOCKS = 60
+
+log = logging.getLogger(__name__)
 
 
 def wall_ms() -> int:
@@ -72,7 +77,8 @@ class _Driver:
         self.venue = venue
         self.clock = clock
         self._changed = asyncio.Event()
-        self.websockets = WebSocketShell(venue.socks, self.now_ms, self.catch_up, self.changed)
+        venue.director.told = _log_fault
+        self.websockets = WebSocketShell(venue, self.now_ms, self.catch_up, self.changed)
 
     def now_ms(self) -> int:
         """The wall clock with the venue's error, never behind the chain."""
@@ -91,10 +97,10 @@ class _Driver:
         """Something new may be due earlier than the timer thinks."""
         self._changed.set()
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Answer | Unanswered | Reset:
         """REST."""
         self.catch_up()
-        return self.venue.answer(request, self.now_ms())
+        return self.venue.respond(request, self.now_ms())
 
     def submit(self, tx: Tx) -> TxAnswer:
         """A transaction from outside."""
@@ -108,6 +114,12 @@ class _Driver:
         """The venue as it is now."""
         self.catch_up()
         return self.venue
+
+    def shut_down(self) -> None:
+        """End the faults, so that nobody waits for one, and tell every client that the service restarts."""
+        self.venue.director.stop(self.now_ms())
+        self.venue.socks.shut_down()
+        self.websockets.wake()
 
     async def run(self) -> None:
         """Sleep until something is due, do it, again."""
@@ -164,13 +176,16 @@ async def running(
                 )
             finally:
                 timer.cancel()
-                driver.venue.socks.shut_down()
-                driver.websockets.wake()
+                driver.shut_down()
                 await asyncio.sleep(0)
                 websockets.close(code=1012, reason='{"message":"Service restarting"}')
                 rest.should_exit = True
                 await websockets.wait_closed()
                 await serving
+
+
+def _log_fault(note: Note) -> None:
+    log.info("%s", note)
 
 
 def _port(listener: socket.socket) -> int:

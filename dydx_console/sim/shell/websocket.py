@@ -1,38 +1,64 @@
-"""The Indexer's WebSocket side on a loopback socket: any path, no compression, its own heartbeat."""
+"""The Indexer's WebSocket side on a loopback socket: any path, no compression, its own heartbeat, faults on request."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from dydx_console.sim.indexer.socks import Close, Ping, Session, Socks, Text
+from dydx_console.sim.faults.outcomes import Refused, Reset
+from dydx_console.sim.faults.refusals import phrase
+from dydx_console.sim.faults.wire import Arrival, Wire
+from dydx_console.sim.indexer.socks import Close, Ping, Text
+from dydx_console.sim.shell.mischief import reset, until_answered
+from dydx_console.sim.venue import Venue
 
 MAX_INBOUND_BYTES = 100 * 1024 * 1024
 CLOSE_WAIT_S = 2.0
 
 
-class WebSocketShell:
-    """Moves frames between sockets and `Socks`. `before` and `after` bracket each inbound message: the owner brings
-    the venue to the present first, and wakes the sessions after."""
+@dataclass(slots=True)
+class _Open:
+    """An open connection. While its wire is silent the socket is not read, so that no control frame is answered."""
 
-    def __init__(self, socks: Socks, now_ms: Callable[[], int], before: Callable[[], None], after: Callable[[], None]):
-        self._socks = socks
+    wire: Wire
+    transport: asyncio.Transport
+    waker: asyncio.Event = field(default_factory=asyncio.Event)
+    paused: bool = False
+
+    def follow(self, now_ms: int) -> None:
+        """Pause or go on reading, and wake the writer, as the wire says."""
+        self.wire.carry(now_ms)
+        if self.wire.silent != self.paused:
+            self.paused = self.wire.silent
+            (self.transport.pause_reading if self.paused else self.transport.resume_reading)()
+        if self.wire.ready:
+            self.waker.set()
+
+
+class WebSocketShell:
+    """Moves frames between sockets and the venue's wires. `before` and `after` bracket each inbound message: the owner
+    brings the venue to the present first, and wakes the connections after."""
+
+    def __init__(self, venue: Venue, now_ms: Callable[[], int], before: Callable[[], None], after: Callable[[], None]):
+        self._venue = venue
         self._now_ms = now_ms
         self._before = before
         self._after = after
-        self._open: dict[str, tuple[Session, asyncio.Event]] = {}
+        self._open: dict[str, _Open] = {}
 
     def wake(self) -> None:
-        """Have every session with waiting frames send them, those that were just closed included."""
-        for session, waker in self._open.values():
-            if session.outbox:
-                waker.set()
+        """Have every connection with waiting frames send them, those that were just closed included."""
+        now_ms = self._now_ms()
+        for held in self._open.values():
+            held.follow(now_ms)
 
     async def listen(self, sock: object) -> Server:
         """Serve on a listening socket; the caller closes the returned server."""
@@ -44,72 +70,80 @@ class WebSocketShell:
             server_header=None,
             max_size=MAX_INBOUND_BYTES,
             close_timeout=CLOSE_WAIT_S,
-            process_request=_refuse_plain_http,
+            process_request=self._answer_handshake,
             select_subprotocol=_first_subprotocol,
         )
 
+    async def _answer_handshake(self, connection: ServerConnection, request: Request) -> Response | None:
+        """A request that asks for no upgrade is told that it must; another meets the faults."""
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return connection.respond(HTTPStatus.UPGRADE_REQUIRED, "Upgrade Required")
+        met = await until_answered(lambda: self._venue.handshake(self._now_ms()))
+        return None if met is None else _response(met)
+
     async def _handle(self, connection: ServerConnection) -> None:
         self._before()
-        session = self._socks.connect(self._now_ms())
-        waker = asyncio.Event()
-        self._open[session.connection_id] = (session, waker)
-        waker.set()
+        held = _Open(self._venue.open(self._now_ms()), connection.transport)
+        self._open[held.wire.id] = held
         self._after()
+        held.follow(self._now_ms())
         try:
             async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(self._write(connection, session, waker))
-                await self._read(connection, session, waker)
-                session.closed = True
-                waker.set()
+                writer = tasks.create_task(self._write(connection, held))
+                await self._read(connection, held)
+                held.wire.leave()
+                held.waker.set()
                 await writer
         finally:
-            self._socks.disconnect(session)
-            del self._open[session.connection_id]
+            held.wire.leave()
+            del self._open[held.wire.id]
 
-    async def _read(self, connection: ServerConnection, session: Session, waker: asyncio.Event) -> None:
+    async def _read(self, connection: ServerConnection, held: _Open) -> None:
         try:
             async for message in connection:
                 self._before()
                 text = message if isinstance(message, str) else message.decode(errors="replace")
-                self._socks.receive(session, text, self._now_ms())
+                held.wire.say(text, self._now_ms())
                 self._after()
-                waker.set()
+                held.follow(self._now_ms())
         except ConnectionClosed:
             return
 
-    async def _write(self, connection: ServerConnection, session: Session, waker: asyncio.Event) -> None:
+    async def _write(self, connection: ServerConnection, held: _Open) -> None:
         try:
             while True:
-                await waker.wait()
-                waker.clear()
-                for frame in session.take():
-                    await self._send(connection, session, frame)
-                if session.closed:
+                await held.waker.wait()
+                held.waker.clear()
+                for arrival in held.wire.hear(self._now_ms()):
+                    await self._send(connection, held.wire, arrival)
+                if held.wire.over:
                     return
         except ConnectionClosed:
             return
 
-    async def _send(self, connection: ServerConnection, session: Session, frame: Text | Ping | Close) -> None:
-        match frame:
+    async def _send(self, connection: ServerConnection, wire: Wire, arrival: Arrival) -> None:
+        match arrival:
             case Text(text):
                 await connection.send(text)
             case Ping():
                 answered = await connection.ping(b"")
                 if isinstance(answered, asyncio.Future):
-                    answered.add_done_callback(lambda done: self._ponged(session, done))
+                    answered.add_done_callback(lambda done: _ponged(wire, done))
             case Close(code, reason):
                 await connection.close(code, reason)
-
-    def _ponged(self, session: Session, done: asyncio.Future[float]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._socks.pong(session)
+            case Reset():
+                reset(connection.transport)
 
 
-async def _refuse_plain_http(connection: ServerConnection, request: Request) -> Response | None:
-    """A request that asks for no upgrade is told that it must."""
-    if request.headers.get("Upgrade", "").lower() != "websocket":
-        return connection.respond(HTTPStatus.UPGRADE_REQUIRED, "Upgrade Required")
-    return None
+def _ponged(wire: Wire, done: asyncio.Future[float]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        wire.pong()
+
+
+def _response(refused: Refused) -> Response:
+    body = refused.body.encode()
+    headers = Headers([*refused.headers, ("Content-Length", str(len(body))), ("Connection", "close")])
+    return Response(refused.status, phrase(refused.status), headers, body)
 
 
 def _first_subprotocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

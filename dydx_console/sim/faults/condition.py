@@ -1,4 +1,4 @@
-"""What may be wrong with the venue, or odd about it. A running venue goes by a new value from its next step on."""
+"""What is wrong with the venue, or odd about it, for as long as it is so."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NODE_VERSION = "9.6.0"
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """The default value is a venue in good health.
+    """The default value is a venue in good health. A running venue goes by a new value from its next step on.
 
     `indexer_lag_blocks` blocks, and all that happened since them, are known to the node but not to the Indexer yet.
     `node_catching_up` is what the node says of itself; it answers all the same. `node_version` is the application
