@@ -55,9 +55,18 @@ def _overrides(network: str | None, address: str | None, parent: int | None, env
     }
 
 
+def _write_log_out() -> None:
+    """Have what was logged written before the command has ended, whichever way it ends."""
+    import logging
+
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
 @app.callback(invoke_without_command=True)
 def without_command(context: typer.Context) -> None:
     """Run the console where no command is named."""
+    context.call_on_close(_write_log_out)
     if context.invoked_subcommand is None:
         context.invoke(run)
 
@@ -124,6 +133,10 @@ def watch(
 @app.command()
 def demo(
     seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same market.")] = None,
+    faults: Annotated[
+        str | None,
+        typer.Option("--faults", help="Have the exchange misbehave: rough, storm, halt, deaf, lag, geo, chaos."),
+    ] = None,
     for_seconds: ForSeconds = None,
     screenshot: Screenshot = None,
     no_bell: NoBell = False,
@@ -136,7 +149,7 @@ def demo(
 
     settings = loaded_or_fail(config, {}).settings
     options = live.ScreenOptions(for_seconds, screenshot, bell=not no_bell)
-    raise typer.Exit(live.demo(settings, options, seed, open_log(settings)))
+    raise typer.Exit(live.demo(settings, options, seed, faults, open_log(settings)))
 
 
 @app.command()

@@ -65,16 +65,23 @@ def watch(admission: Admission, health: str, for_seconds: float | None, log_path
     return _ended(engine, log_path)
 
 
-def demo(settings: Settings, options: ScreenOptions, seed: int | None, log_path: Path) -> int:
-    """Open the console on an exchange of its own; returns the exit code. The screen does not wait for the exchange."""
+def demo(settings: Settings, options: ScreenOptions, seed: int | None, faults: str | None, log_path: Path) -> int:
+    """Open the console on an exchange of its own; returns the exit code. The screen does not wait for the exchange.
+
+    `faults` names the schedule by which the exchange misbehaves.
+    """
     from dydx_console.engine.child import SimChild
     from dydx_console.sim.core.addresses import DEMO_ADDRESS
+    from dydx_console.sim.faults.schedules import SCHEDULES
 
+    if faults is not None and faults not in SCHEDULES:
+        fail(Exit.USAGE, f"--faults {faults}: no such schedule; there are {', '.join(SCHEDULES)}")
     network = Network("demo", SIM, f"{SIM_CHAIN_ID}-{secrets.token_hex(RUN_ID_BYTES)}", "", "")
     # the environment says nothing about an exchange of one's own
     decision = decide(Request(Environment.DEVELOPMENT, network, Entry.SCREEN, has_terminal=True, purpose=Purpose.READ))
     seeded = () if seed is None else ("--seed", str(seed))
-    child = SimChild(("--account", DEMO_ADDRESS, "--chain-id", network.chain_id, *seeded))
+    faulty = () if faults is None else ("--faults", faults)
+    child = SimChild(("--account", DEMO_ADDRESS, "--chain-id", network.chain_id, *seeded, *faulty))
     try:
         view = NetworkView("demo", SIM, network.chain_id, None, None, confirmed=True, read_only=True)
         checks = demo_plan(network, decision, DEMO_ADDRESS)

@@ -1,19 +1,24 @@
 """The one place where the engine's thread leaves what readers of other threads pick up."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from dydx_console.ports.clock import SystemClock
 from dydx_console.ports.notices import Level, Notice
 
 if TYPE_CHECKING:  # the screen paints its first frame before the state's modules are needed
     from dydx_console.state.console import Section
     from dydx_console.state.snapshot import Snapshot
 
-__all__ = ["Mail", "Mailbox"]
+__all__ = ["MOST_KEPT", "Mail", "Mailbox"]
 
 MOST_NOTICES = 100
+MOST_KEPT = 500
+"""Notices of a run that can be read again."""
 
 
 class Mail:
@@ -33,10 +38,15 @@ class Mail:
 class Mailbox:
     """Latest snapshot wins, changed sections add up until they are taken, notices queue up to a bound.
 
-    Notices beyond the bound become one that counts them; the newest are kept. Safe between threads; nothing blocks.
+    Notices beyond the bound become one that counts them; the newest are kept. The last 500 notices can be read again,
+    taken or not. Safe between threads; nothing blocks.
+
+    Args:
+        most_notices: how many notices may wait.
+        utc: dates notices that have no time of their own, where they are read again; without it, the machine's clock.
     """
 
-    def __init__(self, most_notices: int = MOST_NOTICES) -> None:
+    def __init__(self, most_notices: int = MOST_NOTICES, utc: Callable[[], datetime] | None = None) -> None:
         self._lock = Lock()
         self._snapshot: Snapshot | None = None
         self._is_new = False
@@ -44,6 +54,9 @@ class Mailbox:
         self._notices: deque[Notice] = deque()
         self._most_notices = most_notices
         self._dropped = 0
+        self._utc = utc or SystemClock().utc
+        self._kept: deque[Notice] = deque(maxlen=MOST_KEPT)
+        self._told = 0
 
     def publish(self, snapshot: "Snapshot", changed: "Iterable[Section]") -> None:
         """Leave a snapshot and name what changed in it."""
@@ -55,11 +68,27 @@ class Mailbox:
     def notify(self, notice: Notice) -> None:
         """Leave a notice. One that must stay on the screen pushes out others before it is lost."""
         with self._lock:
+            self._keep(notice)
             self._notices.append(notice)
             if len(self._notices) > self._most_notices:
                 passing = next((held for held in self._notices if not held.stays), self._notices[0])
                 self._notices.remove(passing)
                 self._dropped += 1
+
+    def remember(self, notice: Notice) -> None:
+        """Keep a notice that a screen has told by itself, so that it can be read again with the others."""
+        with self._lock:
+            self._keep(notice)
+
+    @property
+    def told(self) -> int:
+        """How many notices there were so far; another number than before means that there is something to read."""
+        return self._told
+
+    def kept(self) -> tuple[Notice, ...]:
+        """Return the notices of this run, the newest first, each with its time."""
+        with self._lock:
+            return tuple(reversed(self._kept))
 
     def latest(self) -> "Snapshot | None":
         """Return the newest snapshot without taking it."""
@@ -73,6 +102,10 @@ class Mailbox:
             self._is_new = False
             self._changed.clear()
             return mail
+
+    def _keep(self, notice: Notice) -> None:
+        self._kept.append(notice if notice.at is not None else replace(notice, at=self._utc()))
+        self._told += 1
 
     def _taken_notices(self) -> tuple[Notice, ...]:
         notices = tuple(self._notices)

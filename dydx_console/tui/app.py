@@ -1,6 +1,6 @@
 """The Textual application: it looks into the engine's mailbox and paints; it never waits for the engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from dydx_console.ports.console import ConsolePort
 from dydx_console.ports.mailbox import Mail
-from dydx_console.ports.notices import Level
+from dydx_console.ports.notices import Level, Notice
 from dydx_console.tui.actions import action_of, binding_of, conflicts, first_key
 from dydx_console.tui.admission import REFUSED, Admission
 from dydx_console.tui.crash import note_crash
@@ -96,7 +96,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         if self.options.theme not in self.available_themes:
             warnings.append(f"there is no theme {self.options.theme!r}")
         if warnings:
-            self.call_after_refresh(self._announcer.warn, warnings)
+            self.call_after_refresh(self._warn, warnings)
         if self.admission.is_waiting:
             self._ask()
         self.call_after_refresh(self.port.start)
@@ -120,8 +120,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
         if self._watch.is_changed():
             self._show_network()
         if not self.admission.is_waiting:
+            for failure in self._watch.failures():
+                self.port.mailbox.notify(failure)
             self._take(self.port.mailbox.take())
-            self._announcer.announce(self._watch.failures())
         if self.picture.snapshot is not None:
             self.picture.elapsed_s = max(self.port.monotonic() - self.picture.snapshot.at, 0.0)
         self._announcer.tick(self.port.failure)
@@ -130,8 +131,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def _show_network(self) -> None:
         self.picture.facts = self._watch.facts
         self._console.set_class(self.picture.facts.is_out_of_place, "-alarm")
-        self._announcer.warn(self._watch.warnings())
+        self._warn(self._watch.warnings())
         self.frames.mark_all()
+
+    def _warn(self, texts: Sequence[str]) -> None:
+        self._announcer.warn(texts)
+        for text in texts:
+            self.port.mailbox.remember(Notice(text, Level.WARNING, stays=True))
 
     def _take(self, mail: Mail) -> None:
         picture = self.picture
@@ -200,6 +206,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
         if isinstance(self.screen, ConsoleScreen):
             self.push_screen(ChecksModal(self.port, self.picture, self.clock))
+
+    def action_log(self) -> None:
+        """Show the notices of this run."""
+        from dydx_console.tui.screens.log import LogModal
+
+        if isinstance(self.screen, ConsoleScreen):
+            self.push_screen(LogModal(self.port, self.picture, self.clock))
 
     def action_reconnect(self) -> None:
         """Ask the engine for a fresh connection."""

@@ -1,5 +1,6 @@
 """Variables that could type, trace, write keys down or lead traffic elsewhere: without effect, and named once."""
 
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -73,7 +74,9 @@ def home() -> Iterator[Path]:
 
 
 def log_of(home: Path) -> str:
-    return (home / "state" / "dydx-console" / "log" / "dydx-console.log").read_text()
+    log = home / "state" / "dydx-console" / "log" / "dydx-console.log"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return "\n".join(f"{line['level']} {line['message']}" for line in lines)
 
 
 def ignored(text: str) -> list[list[str]]:
@@ -90,6 +93,7 @@ def test_what_steers_goes_and_everything_else_stays(variables: Mapping[str, str]
     assert environ == {name: value for name, value in variables.items() if name in KEPT}
     told = " ".join(scrubbed.warnings(proxies_allowed=False))
     silent = {*KEPT, "NO_PROXY", "GRPC_VERBOSITY"}
+    assert (told == "") == (not set(variables) - silent)
     assert all((name in told) == (name not in silent) for name in variables if name not in ("TEXTUAL", "TEXTUALS"))
     restore_proxies(scrubbed.proxies, environ)
     proxies = {"HTTPS_PROXY", "NO_PROXY", "all_proxy", "Https_Proxy"}

@@ -1,11 +1,12 @@
 """The mailbox: latest snapshot, every changed section, bounded notices."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dydx_console.ports.mailbox import Mailbox
+from dydx_console.ports.mailbox import MOST_KEPT, Mailbox
 from dydx_console.ports.notices import Level, Notice
 from dydx_console.state.console import ConsoleState, Section
 from dydx_console.state.snapshot import snapshot_of
@@ -46,6 +47,21 @@ def test_too_many_notices_become_one_that_counts_them_and_lose_no_lasting_one() 
     assert lasting in notices
     assert [notice.text for notice in notices[2:]] == ["fill 3", "fill 4"]
     assert mailbox.take().notices == ()
+
+
+def test_the_newest_notices_of_a_run_can_be_read_again() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    mailbox = Mailbox(most_notices=3, utc=lambda: at)
+    own = Notice("with its time", at=at + timedelta(hours=1))
+    mailbox.notify(own)
+    mailbox.remember(Notice("told by the screen"))
+    assert mailbox.kept() == (Notice("told by the screen", at=at), own)
+    assert [notice.text for notice in mailbox.take().notices] == ["with its time"]
+    for number in range(MOST_KEPT + 10):
+        mailbox.notify(Notice(f"fill {number}"))
+    assert mailbox.take().notices[0].text == f"{MOST_KEPT + 7} more notices came at once; the log has them"
+    assert [notice.text for notice in mailbox.kept()] == [f"fill {n}" for n in reversed(range(10, MOST_KEPT + 10))]
+    assert mailbox.told == MOST_KEPT + 12
 
 
 def test_readers_and_writer_of_two_threads_lose_no_section() -> None:
