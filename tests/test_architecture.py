@@ -31,6 +31,7 @@ NEVER_LOADED = {
     "recording": NETWORK | SCREEN | STORE | CLIENT,
     "views": NETWORK | SCREEN | STORE | CLIENT,
     "preflight": NETWORK | SCREEN | STORE | CLIENT | {"pydantic"},
+    "journal": NETWORK | SCREEN | CLIENT | {"pydantic"},
     "health": NETWORK | SCREEN | STORE | CLIENT | {"dydx_console.engine", "dydx_console.venue", "dydx_console.domain"},
     # httpx loads rich by itself where it is installed; the contracts hold our own imports of it
     "venue": {"textual"} | STORE | CLIENT,

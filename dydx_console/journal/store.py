@@ -1,0 +1,78 @@
+"""The writer's connection: whole transactions, nothing else."""
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+import aiosqlite
+
+from dydx_console.journal.opening import BUSY_S, uri_of
+from dydx_console.journal.statements import Statement
+
+__all__ = ["Store"]
+
+MOST_WAL_BYTES = 64 * 1024 * 1024
+
+
+class Store:
+    """Writes one file, in aiosqlite's thread. It is used by one task at a time.
+
+    Args:
+        factory: the class of the connection; other ones for tests.
+    """
+
+    def __init__(self, factory: type[sqlite3.Connection] = sqlite3.Connection) -> None:
+        self._factory = factory
+        self._connection: aiosqlite.Connection | None = None
+        self._is_durable: bool | None = None
+        self._is_clean = True
+
+    async def connect(self, path: Path) -> None:
+        """Connect to a file that exists. Raises sqlite3.Error."""
+        self._connection = await aiosqlite.connect(
+            uri_of(path, "rw"), uri=True, isolation_level=None, timeout=BUSY_S, factory=self._factory
+        )
+        self._is_durable, self._is_clean = None, True
+        # macOS brings data to the disk itself only when it is asked to by name; elsewhere these two do nothing
+        for pragma in (
+            "foreign_keys=ON",
+            "trusted_schema=OFF",
+            "fullfsync=ON",
+            "checkpoint_fullfsync=ON",
+            f"journal_size_limit={MOST_WAL_BYTES}",
+        ):
+            await self._run(f"PRAGMA {pragma}")
+
+    async def transact(self, statements: Iterable[Statement], *, durable: bool) -> None:
+        """Run statements in one transaction: all of them, or none.
+
+        A durable one is on the disk when this returns, with all before it; any other survives the end of the process
+        at once, and a power failure soon. Raises sqlite3.Error and what making a row raises. Where this is cancelled,
+        the transaction may or may not have taken place.
+        """
+        connection = self._open()
+        if not self._is_clean:
+            await connection.rollback()
+        if self._is_durable is not durable:
+            await self._run(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._is_durable = durable
+        self._is_clean = False
+        await self._run("BEGIN IMMEDIATE")
+        for sql, rows in statements:
+            await connection.executemany(sql, rows)
+        await self._run("COMMIT")
+        self._is_clean = True
+
+    async def close(self) -> None:
+        """Close the connection, which moves the log into the file; a second call does nothing."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _run(self, sql: str) -> None:
+        await self._open().execute(sql)
+
+    def _open(self) -> aiosqlite.Connection:
+        if self._connection is None:
+            raise sqlite3.OperationalError("there is no connection to the journal")
+        return self._connection
