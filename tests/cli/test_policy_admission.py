@@ -1,5 +1,6 @@
 """How a command is admitted: who counts as a terminal, what is refused with what, and what the question takes."""
 
+import contextvars
 import logging
 import os
 import pty
@@ -7,6 +8,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +25,12 @@ from dydx_console.cli.admission import (
     confirm_at_prompt,
     decided,
     loaded_or_fail,
+    scrubbed_warnings,
 )
+from dydx_console.cli.scrub import Scrubbed, keep_in_mind
 from dydx_console.cli.sending import refuse_or_say_not_built
 from dydx_console.config.load import Loaded, load
+from dydx_console.config.settings import CustomNetwork
 from dydx_console.engine.gate import Gate
 from dydx_console.safety.policy import CONFIRMATION_TIMEOUT_S, Entry, Outcome, Purpose
 
@@ -266,6 +272,53 @@ def test_a_network_that_contradicts_itself_is_not_used(home: Path, monkeypatch: 
         assert code_of(lambda: loaded_or_fail(home / "config.toml", {"network": "nowhere"})) == 78
 
 
+def test_what_the_configuration_let_pass_is_judged_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = loaded(home, network="paper")
+    swapped = CustomNetwork(
+        chain_id="dydx-testnet-4",
+        indexer_rest="https://indexer.dydx.trade",
+        indexer_websocket="wss://indexer.dydx.trade/v4/ws",
+    )
+    for changed in ({"network": "nowhere"}, {"networks": {"paper": swapped}}):
+        settings = good.settings.model_copy(update=changed)
+        assert code_of(partial(admit, replace(good, settings=settings), Wanted(Entry.WATCH))) == 78
+    unknown, mixed, *_ = capsys.readouterr().err.splitlines()
+    assert "unknown network 'nowhere'" in unknown
+    assert "network paper: indexer_rest: indexer.dydx.trade belongs to mainnet" in mixed
+
+
+def test_a_chain_that_nobody_knows_is_warned_of_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch, ()):
+        wanted = Wanted(Entry.WATCH, read_only=True, confirm_network="desk-7")
+        warnings = admit(loaded(home, network="odd"), wanted).view.warnings
+    assert [text for text in warnings if "desk-7" in text] == [
+        "chain id 'desk-7' is not known and is treated as mainnet's"
+    ]
+    assert any("not encrypted" in text for text in warnings)
+
+
+@pytest.mark.parametrize("allow", [True, False])
+def test_proxies_come_back_where_the_configuration_allows_them(
+    home: Path, monkeypatch: pytest.MonkeyPatch, allow: bool
+) -> None:
+    for name in ("ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "set, so that it is put back as it was")
+        monkeypatch.delenv(name)
+    config = home / "config.toml"
+    written(config, f"{config.read_text()}[proxy]\nallow = {str(allow).lower()}\n")
+
+    def asked() -> tuple[str | None, tuple[str, ...]]:
+        keep_in_mind(Scrubbed(("TEXTUAL_PRESS",), (("ALL_PROXY", "http://127.0.0.1:1"),)))
+        settings = loaded_or_fail(config, {"network": "paper"}).settings
+        return os.environ.get("ALL_PROXY"), scrubbed_warnings(settings)
+
+    proxy, (warning,) = contextvars.copy_context().run(asked)
+    assert proxy == ("http://127.0.0.1:1" if allow else None)
+    assert warning == f"ignored from the environment: {'' if allow else 'ALL_PROXY, '}TEXTUAL_PRESS"
+
+
 @pytest.mark.parametrize("text", ["cosmos1abc", ADDRESS[:-1], ADDRESS.upper(), ""])
 def test_a_wrong_address_is_a_usage_error(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(lambda: checked_address(text)) == 2
@@ -280,7 +333,7 @@ def test_a_right_address_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("overrides", "code", "words"),
     [
-        ({"network": "real"}, 77, "terminal"),
+        ({"network": "real"}, 77, "sending on network 'real' (dydx-mainnet-1) in development needs a person"),
         ({"network": "paper"}, 1, "trading is not built yet; nothing was sent to paper (dydx-testnet-4)"),
         ({"network": "paper", "environment": "production"}, 78, "production"),
     ],
@@ -300,6 +353,7 @@ def test_a_command_that_sends(
         root.handlers[:] = before[0]
         root.setLevel(before[1])
     assert words in capsys.readouterr().err
+    assert list(home.rglob("*.log"))
 
 
 def test_a_gate_that_is_open_asks_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
