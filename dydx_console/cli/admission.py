@@ -3,7 +3,11 @@
 import logging
 import os
 import select
+import signal
+import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -239,12 +243,26 @@ def _typed_line(timeout_s: float) -> str | None:
 
     stdin = sys.stdin.fileno()
     try:
-        termios.tcflush(stdin, termios.TCIFLUSH)  # what was typed before the question is no answer to it
-        ready, _, _ = select.select([stdin], [], [], timeout_s)
-        line = os.read(stdin, 4096) if ready else b""
+        with _woken_by_signals() as signals:
+            termios.tcflush(stdin, termios.TCIFLUSH)  # what was typed before the question is no answer to it
+            ready, _, _ = select.select([stdin, signals], [], [], timeout_s)
+            line = os.read(stdin, 4096) if stdin in ready else b""
     except (KeyboardInterrupt, OSError, termios.error):  # the terminal may be gone
         return None
     return line.decode("utf-8", "replace") if line else None
+
+
+@contextmanager
+def _woken_by_signals() -> Iterator[int]:
+    """Yield a descriptor that can be read after a signal: one just before a select would else go unheard in it."""
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno())
+        try:
+            yield reader.fileno()
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def _say(warnings: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from dydx_console.domain.events import Event
 from dydx_console.engine.notices import fill_notice
+from dydx_console.engine.trace import trace_fields
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.mailbox import Mailbox
 from dydx_console.ports.notices import Notice
@@ -47,6 +48,8 @@ class Publisher:
         """Apply one event."""
         changes = self.state.apply(event)
         self.applied += 1
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s taken", type(event).__name__, extra=trace_fields(event, changes))
         for problem in changes.problems:
             self._log_problem(problem)
         if self._tells:
