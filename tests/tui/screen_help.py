@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 from tui.fakes import FakePort
 from tui.pictures import picture
@@ -37,8 +38,16 @@ class Desk:
     pilot: Pilot[None]
 
     def text(self) -> str:
-        """Return the screen as lines of text."""
-        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+        """Return the screen as lines of text, what shines through a modal included.
+
+        What is below must be named as the compositor's own updates name it, or a modal that is dirty at this moment
+        would keep an empty background.
+        """
+        below = visible_screen_stack.set(self.app._background_screens)
+        try:
+            return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+        finally:
+            visible_screen_stack.reset(below)
 
     def pane(self, name: str) -> Any:
         """Return a pane of the desk."""
