@@ -24,7 +24,8 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     if text.isascii() and text.isprintable():
         return _cut(text, limit)
     composed = normalize("NFC", "".join(map(_shown, text[: limit * 4])))
-    kept = "".join(char for char in composed if category(char) not in _DROPPED)
+    # what a dropped mark kept apart may be composed only now
+    kept = normalize("NFC", "".join(char for char in composed if category(char) not in _DROPPED))
     return _cut(kept + "…" if len(text) > limit * 4 else kept, limit)
 
 

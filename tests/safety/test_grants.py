@@ -115,14 +115,15 @@ def test_a_trading_grant_takes_every_piece_of_the_evidence(
     configured, node, block_chain, block_time, indexer = names
     block = replace(node_block(block_time, height, endpoint), chain_id=CHAINS[block_chain])
     block = replace(block, time=block.time + timedelta(microseconds=shift_us))
-    evidence = NodeEvidence(info_of(node), syncing, bind(indexer_blocks(indexer), block), 1, NOW - age_s)
+    asked_at = NOW - age_s
+    evidence = NodeEvidence(info_of(node), syncing, bind(indexer_blocks(indexer), block), 1, asked_at)
     decision = decision_for(configured, Purpose.SEND if allowed else Purpose.READ)
     grant = trading_grant(decision, evidence, now=NOW)
     same_time = (block.time - datetime(2000, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) == (
         TIMES[indexer] - datetime(2000, 1, 1, tzinfo=UTC)
     ) // timedelta(milliseconds=1)
     agrees = configured == node == block_chain and same_time and height == HEIGHT and endpoint == NODE
-    fresh = 0 <= age_s <= EVIDENCE_MAX_AGE_S and syncing is False
+    fresh = 0 <= NOW - asked_at <= EVIDENCE_MAX_AGE_S and syncing is False
     assert isinstance(grant, TradingGrant) is (agrees and fresh and allowed)
 
 
