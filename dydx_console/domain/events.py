@@ -9,12 +9,15 @@ from datetime import datetime
 from typing import NamedTuple
 
 from dydx_console.domain.chain import BlockHead, NodeInfo
+from dydx_console.domain.faults import FaultCount, FaultKind
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment, Reward, Transfer
 from dydx_console.domain.ids import StreamVersion
+from dydx_console.domain.limits import BreakerState, BreakerStatus, Budget
 from dydx_console.domain.market import Market, MarketPatch, OraclePrice
 from dydx_console.domain.order import OrderPatch
 from dydx_console.domain.position import Balance, ChildState, Position
+from dydx_console.domain.stream import StreamCondition
 from dydx_console.domain.tape import Candle, Level, Trade
 
 __all__ = [
@@ -26,14 +29,18 @@ __all__ = [
     "BookRead",
     "BookSnapshot",
     "BookUpdate",
+    "BreakerChanged",
+    "BudgetsTold",
     "CandleUpdate",
     "CandlesRead",
+    "ChannelDropped",
     "ChannelKey",
     "ConnectionClosed",
     "ConnectionOpened",
     "ConnectionReady",
     "Event",
     "Fact",
+    "FaultsCounted",
     "FillsRead",
     "Frame",
     "FundingRead",
@@ -46,10 +53,14 @@ __all__ = [
     "NodeHead",
     "OracleUpdate",
     "OrdersRead",
+    "Polled",
+    "PollingChanged",
     "ReadFailed",
     "Resynced",
+    "StreamChanged",
     "SubscribeSent",
     "Subscribed",
+    "SubscriptionDenied",
     "TimeRead",
     "TradesRead",
     "TradesUpdate",
@@ -60,6 +71,7 @@ __all__ = [
 
 
 ACCOUNT_CHANNELS = frozenset({"v4_subaccounts", "v4_parent_subaccounts"})
+BLOCK_HEIGHT_CHANNEL = "v4_block_height"
 
 
 class ChannelKey(NamedTuple):
@@ -73,13 +85,23 @@ class ChannelKey(NamedTuple):
         """Whether the channel tells of an account."""
         return self.channel in ACCOUNT_CHANNELS
 
+    @property
+    def is_block_height(self) -> bool:
+        """Whether the channel tells of blocks; every connection has one of its own."""
+        return self.channel == BLOCK_HEIGHT_CHANNEL
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOpened:
-    """A socket was opened; `connection` counts the run's connections from 1."""
+    """A socket was opened, or tried in vain; `connection` counts the run's connections from 1.
+
+    Lane 0 carries the account and what belongs to it; further lanes carry channels that one connection has no room
+    for. A lane has one connection at a time.
+    """
 
     connection: int
     at: float
+    lane: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +152,16 @@ class Unsubscribed:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelDropped:
+    """Nobody wants a channel any more, and no answer to leaving it will come: its connection, the last of its lane, is
+    over. What was known of it stays."""
+
+    connection: int
+    key: ChannelKey
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class VenueRefusal:
     """The Indexer answered with an error message.
 
@@ -141,6 +173,16 @@ class VenueRefusal:
     text: str
     at: float
     message_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionDenied:
+    """A subscription was refused for good on this connection; it is not asked for again."""
+
+    connection: int
+    key: ChannelKey
+    text: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,12 +431,19 @@ class TimeRead:
 
 @dataclass(frozen=True, slots=True)
 class ReadFailed:
-    """A REST read that brought no data: `status` is None where no answer came."""
+    """A REST read that brought no data: `status` is None where no answer came.
+
+    `kind` is what failed, `advice` one sentence on what can be done, `retry_after_s` how long our queue, a breaker or
+    the venue asks to wait; a recording has none of them.
+    """
 
     path: str
     status: int | None
     text: str
     at: float
+    kind: FaultKind | None = None
+    advice: str = ""
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +451,62 @@ class Resynced:
     """The REST re-read that completes an account subscription is done."""
 
     connection: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PollingChanged:
+    """Reading by HTTP in place of the stream began or ended."""
+
+    is_on: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What these channels tell was read whole by HTTP, all of it after the block of `block_time` was known."""
+
+    keys: tuple[ChannelKey, ...]
+    block_time: datetime
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamChanged:
+    """Something befell a lane of the stream, told once; `text` is a sentence for a trader.
+
+    `over` is what was told before and is over with this.
+    """
+
+    what: StreamCondition
+    text: str
+    at: float
+    lane: int = 0
+    over: tuple[StreamCondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetsTold:
+    """What the Indexer still allows, all buckets that were used."""
+
+    budgets: tuple[Budget, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChanged:
+    """A circuit breaker went over to another state from `before`."""
+
+    status: BreakerStatus
+    before: BreakerState
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaultsCounted:
+    """Every kind of failure of this run, and how often it was seen where."""
+
+    counts: tuple[FaultCount, ...]
     at: float
 
 
@@ -442,7 +547,9 @@ Fact = (
     | SubscribeSent
     | Subscribed
     | Unsubscribed
+    | ChannelDropped
     | VenueRefusal
+    | SubscriptionDenied
     | MessageRejected
     | AccountSnapshot
     | AccountUpdate
@@ -467,6 +574,12 @@ Fact = (
     | TimeRead
     | ReadFailed
     | Resynced
+    | PollingChanged
+    | Polled
+    | StreamChanged
+    | BudgetsTold
+    | BreakerChanged
+    | FaultsCounted
     | NodeHead
     | NodeFailed
     | NodeChecked

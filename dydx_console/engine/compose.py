@@ -111,7 +111,8 @@ def _probe(network: Network, clock: Clock, *, allow_proxy: bool) -> "IndexerProb
 def replay_engine(entries: "tuple[Entry, ...]", problem: str | None, speed: float, network: NetworkView) -> Engine:
     """Return an engine that plays a recording; at speed 0 all of it at once, and without notices of its fills."""
     first, last = (entries[0].t, entries[-1].t) if entries else (0.0, 0.0)
-    clock, mailbox = RecordingClock(first, last, speed), Mailbox()
+    clock = RecordingClock(first, last, speed)
+    mailbox = Mailbox(utc=clock.utc)
 
     async def build() -> Works:
         from dydx_console.engine.player import RecordingPlayer

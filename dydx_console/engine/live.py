@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import random
+from collections.abc import Iterable
 
 from dydx_console import __version__
+from dydx_console.domain.events import ChannelKey
 from dydx_console.engine.evidence import EvidenceKeeper
 from dydx_console.engine.gate import Gate
 from dydx_console.engine.plan import LivePlan
 from dydx_console.engine.publish import Publisher
 from dydx_console.engine.tap import RecordingTap
+from dydx_console.engine.watching import ChainWatch, KnownLosses
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.node import NodePort
 from dydx_console.ports.tap import NoTap, Tap
@@ -57,7 +60,16 @@ class LiveSource:
         self._gate = gate
         self._node = node
         self._recording = tap
-        self._rest = IndexerRest(network.indexer_rest, clock, heard, rng, user_agent(), allow_proxy=plan.allow_proxy)
+        freshness = publisher.state.freshness
+        self._rest = IndexerRest(
+            network.indexer_rest,
+            clock,
+            heard,
+            rng,
+            user_agent(),
+            allow_proxy=plan.allow_proxy,
+            sink=publisher.take,
+        )
         self._feed = IndexerFeed(
             FeedPlan(network.indexer_websocket, plan.address, plan.parent, allow_proxy=plan.allow_proxy),
             self._rest,
@@ -66,8 +78,9 @@ class LiveSource:
             tap=heard,
             rng=rng,
             log=log.info,
+            losses=KnownLosses(freshness, clock),
         )
-        freshness = publisher.state.freshness
+        self._watch = ChainWatch(freshness, publisher.take, clock)
         self.evidence: EvidenceKeeper | None = None
         if node is not None:
             self.evidence = EvidenceKeeper(network, node, freshness, publisher.take, publisher.tell, clock=clock)
@@ -78,8 +91,13 @@ class LiveSource:
         await self._gate.passed()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._feed.run(), name="feed")
+            tasks.create_task(self._watch.run(), name="chain watch")
             if self.evidence is not None:
                 tasks.create_task(self.evidence.run(), name="evidence")
+
+    def want(self, keys: Iterable[ChannelKey]) -> None:
+        """Follow these channels besides those that are always followed; call it in the engine's loop."""
+        self._feed.want(keys)
 
     def reconnect(self) -> None:
         """Connect afresh now."""

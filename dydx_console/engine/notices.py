@@ -4,16 +4,35 @@ from datetime import datetime
 from decimal import Decimal
 
 from dydx_console.domain.enums import FillType
+from dydx_console.domain.events import StreamChanged
 from dydx_console.domain.fill import Fill, is_forced
+from dydx_console.domain.stream import StreamCondition
 from dydx_console.ports.notices import Level, Notice
 
-__all__ = ["fill_notice"]
+__all__ = ["fill_notice", "stream_notice"]
 
 _FORCED = {
     FillType.LIQUIDATED: "LIQUIDATED",
     FillType.DELEVERAGED: "DELEVERAGED",
     FillType.OFFSETTING: "DELEVERAGED (offsetting)",
 }
+
+_GOOD = frozenset({StreamCondition.RESTORED})
+_BAD = frozenset(
+    {
+        StreamCondition.BLOCKED,
+        StreamCondition.DENIED,
+        StreamCondition.UNTRUSTED,
+        StreamCondition.OFFLINE,
+        StreamCondition.CHAIN_HALTED,
+    }
+)
+
+
+def stream_notice(changed: StreamChanged, at: datetime) -> Notice:
+    """Return the notice of what befell the stream; what needs a person stays until it is dismissed."""
+    level = Level.INFO if changed.what in _GOOD else Level.ERROR if changed.what in _BAD else Level.WARNING
+    return Notice(f"{changed.text.rstrip('.')}.", level, at, stays=level is Level.ERROR)
 
 
 def fill_notice(fill: Fill, at: datetime) -> Notice:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from dydx_console.domain.events import Event
-from dydx_console.engine.notices import fill_notice
+from dydx_console.engine.notices import fill_notice, stream_notice
 from dydx_console.engine.trace import trace_fields
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.mailbox import Mailbox
@@ -29,7 +29,7 @@ class Publisher:
         state: what is known; only this object changes it.
         mailbox: where snapshots and notices go.
         clock: stamps snapshots.
-        tells: whether fills become notices; a replay at full speed keeps silent.
+        tells: whether fills and troubles become notices; a replay at full speed keeps silent.
     """
 
     def __init__(self, state: ConsoleState, mailbox: Mailbox, clock: Clock, *, tells: bool = True) -> None:
@@ -55,6 +55,8 @@ class Publisher:
         if self._tells:
             for fill in changes.new_fills:
                 self._mailbox.notify(fill_notice(fill, self._clock.utc()))
+            for changed in changes.befell:
+                self._mailbox.notify(stream_notice(changed, self._clock.utc()))
         if changes.sections:
             self._changed |= changes.sections
             self._wake()

@@ -68,6 +68,8 @@ def grown_older(
     if age_s is None:
         return state, None
     later_s = age_s + elapsed_s
+    if state is PictureState.POLLING and later_s > max(DELAYED_S, live_limit_s):
+        return state_by_age(later_s, live_limit_s), later_s
     if state not in _BY_AGE:
         return state, later_s
     return max(state, state_by_age(later_s, live_limit_s), key=_BY_AGE.index), later_s

@@ -17,6 +17,7 @@ from dydx_console.state.fills import Fills
 from dydx_console.state.freshness import Freshness
 from dydx_console.state.funding import Funding
 from dydx_console.state.holdings import Holdings
+from dydx_console.state.limits import Limits
 from dydx_console.state.margin import AccountMargin, account_margin
 from dydx_console.state.markets import Markets
 from dydx_console.state.node import NodeWatch
@@ -64,17 +65,22 @@ class Problem:
 
 @dataclass(slots=True)
 class Changes:
-    """What one event changed. `new_fills` are fills of the stream that were not known before."""
+    """What one event changed. `new_fills` are fills of the stream that were not known before.
+
+    `befell` is what befell the stream, for telling a person.
+    """
 
     sections: set[Section] = field(default_factory=set)
     new_fills: tuple[Fill, ...] = ()
     problems: tuple[Problem, ...] = ()
+    befell: tuple[ev.StreamChanged, ...] = ()
 
     def add(self, other: "Changes") -> None:
         """Add another event's changes."""
         self.sections |= other.sections
         self.new_fills += other.new_fills
         self.problems += other.problems
+        self.befell += other.befell
 
 
 class ConsoleState:
@@ -82,9 +88,10 @@ class ConsoleState:
 
     Args:
         watched: the account to keep; None keeps market data alone.
+        freshness: watches the stream; one of its own where none is given.
     """
 
-    def __init__(self, watched: Watched | None) -> None:
+    def __init__(self, watched: Watched | None, *, freshness: Freshness | None = None) -> None:
         self.watched = watched
         self.holdings = Holdings()
         self.orders = Orders()
@@ -94,8 +101,9 @@ class ConsoleState:
         self.tape = Tape()
         self.candles = Candles()
         self.funding = Funding()
-        self.freshness = Freshness()
+        self.freshness = Freshness() if freshness is None else freshness
         self.node = NodeWatch()
+        self.limits = Limits()
         self.transfers = Transfers()
         self.rewards: dict[tuple[object, ...], Reward] = {}
         self.height: int | None = None
@@ -112,7 +120,9 @@ class ConsoleState:
             ev.SubscribeSent: self._subscribe_sent,
             ev.Subscribed: self._subscribed,
             ev.Unsubscribed: self._unsubscribed,
+            ev.ChannelDropped: self._dropped,
             ev.VenueRefusal: self._refused,
+            ev.SubscriptionDenied: self._denied,
             ev.MessageRejected: self._rejected,
             ev.AccountSnapshot: self._account_snapshot,
             ev.AccountUpdate: self._account_update,
@@ -137,6 +147,12 @@ class ConsoleState:
             ev.TimeRead: self._time_read,
             ev.ReadFailed: self._read_failed,
             ev.Resynced: self._resynced,
+            ev.PollingChanged: self._polling_changed,
+            ev.Polled: self._polled,
+            ev.StreamChanged: self._stream_changed,
+            ev.BudgetsTold: self._budgets_told,
+            ev.BreakerChanged: self._breaker_changed,
+            ev.FaultsCounted: self._faults_counted,
             ev.NodeHead: self._node_head,
             ev.NodeFailed: self._node_failed,
             ev.NodeChecked: self._node_checked,
@@ -149,7 +165,7 @@ class ConsoleState:
         if event.message_id is not None:
             if not self.freshness.accept(event.connection, event.message_id, event.at):
                 return Changes()
-            self.freshness.counted(event.key)
+            self.freshness.counted(event.key, event.connection)
         if len(event.facts) == 1:
             return self._apply[type(event.facts[0])](event.facts[0])
         changes = Changes()
@@ -188,7 +204,7 @@ class ConsoleState:
         return Changes()
 
     def _opened(self, event: ev.ConnectionOpened) -> Changes:
-        self.freshness.opened(event.connection, event.at)
+        self.freshness.opened(event.connection, event.at, event.lane)
         return Changes({Section.STREAM})
 
     def _ready(self, event: ev.ConnectionReady) -> Changes:
@@ -208,7 +224,11 @@ class ConsoleState:
         return Changes({Section.STREAM})
 
     def _unsubscribed(self, event: ev.Unsubscribed) -> Changes:
-        self.freshness.unsubscribed(event.key)
+        self.freshness.unsubscribed(event.key, event.version.connection)
+        return Changes({Section.STREAM})
+
+    def _dropped(self, event: ev.ChannelDropped) -> Changes:
+        self.freshness.dropped(event.key, event.connection)
         return Changes({Section.STREAM})
 
     def _refused(self, event: ev.VenueRefusal) -> Changes:
@@ -219,6 +239,22 @@ class ConsoleState:
         where = f"{event.key.channel} {event.key.id}".strip() if event.key else f"connection {event.connection}"
         return Changes({Section.STREAM}, problems=(Problem(event.at, where, event.text),))
 
+    def _denied(self, event: ev.SubscriptionDenied) -> Changes:
+        self.freshness.denied(event.key, event.connection)
+        return Changes({Section.STREAM})
+
+    def _polling_changed(self, event: ev.PollingChanged) -> Changes:
+        self.freshness.polling(is_on=event.is_on)
+        return Changes({Section.STREAM})
+
+    def _polled(self, event: ev.Polled) -> Changes:
+        self.freshness.polled(event.keys, event.block_time)
+        return Changes({Section.STREAM})
+
+    def _stream_changed(self, event: ev.StreamChanged) -> Changes:
+        self.freshness.changed(event.what, event.lane, event.over)
+        return Changes({Section.STREAM}, befell=(event,))
+
     def _rejected(self, event: ev.MessageRejected) -> Changes:
         self.freshness.rejected(event.key)
         return Changes({Section.STREAM}, problems=(Problem(event.at, event.source, event.reason, event.sample),))
@@ -228,6 +264,19 @@ class ConsoleState:
 
     def _resynced(self, event: ev.Resynced) -> Changes:
         self.freshness.resynced(event.connection, event.at)
+        return Changes({Section.STREAM})
+
+    def _budgets_told(self, event: ev.BudgetsTold) -> Changes:
+        self.limits.told(event.budgets)
+        return Changes({Section.STREAM})
+
+    def _breaker_changed(self, event: ev.BreakerChanged) -> Changes:
+        self.limits.changed(event.status)
+        text = f"breaker {event.before} to {event.status.state}"
+        return Changes({Section.STREAM}, problems=(Problem(event.at, event.status.group, text, event.status.text),))
+
+    def _faults_counted(self, event: ev.FaultsCounted) -> Changes:
+        self.limits.counted(event.counts)
         return Changes({Section.STREAM})
 
     def _account_snapshot(self, event: ev.AccountSnapshot) -> Changes:
@@ -330,7 +379,7 @@ class ConsoleState:
         return Changes({Section.MARKETS})
 
     def _markets_read(self, event: ev.MarketsRead) -> Changes:
-        self.markets.take_read(event.markets)
+        self.markets.take_read(event.markets, self.freshness.newest_ended)
         return Changes({Section.MARKETS})
 
     def _book_snapshot(self, event: ev.BookSnapshot) -> Changes:
@@ -373,7 +422,7 @@ class ConsoleState:
 
     def _node_head(self, event: ev.NodeHead) -> Changes:
         self.node.head(event.head, event.at)
-        self.freshness.node_block(event.head.time)
+        self.freshness.node_block(event.head.time, event.at)
         return Changes({Section.NODE})
 
     def _node_failed(self, event: ev.NodeFailed) -> Changes:

@@ -10,6 +10,8 @@ __all__ = ["Markets"]
 
 _READ = StreamVersion(0, -1)
 """Version of what REST gave: older than anything the stream says."""
+_BEYOND = 2**63
+"""A message number that no connection reaches."""
 _FIGURES = tuple(field.name for field in fields(Market) if field.name not in ("ticker", "oracle_height", "oracle_at"))
 
 
@@ -29,9 +31,12 @@ class Markets:
         """Return one market."""
         return self._by_ticker.get(ticker)
 
-    def take_read(self, markets: Iterable[Market]) -> None:
-        """Take markets read by REST where the stream has not spoken."""
-        self.take_rows(markets, _READ)
+    def take_read(self, markets: Iterable[Market], ended: int | None = None) -> None:
+        """Take markets read by REST where the stream has not spoken.
+
+        `ended` is the stream's newest connection where it has ended: REST then stands over all that it said.
+        """
+        self.take_rows(markets, _READ if ended is None else StreamVersion(ended, _BEYOND))
 
     def take_rows(self, patches: Iterable[MarketPatch], version: StreamVersion) -> None:
         """Merge rows, whole or partial. A partial row of an unknown market is kept as far as it goes."""

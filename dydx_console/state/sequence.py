@@ -52,9 +52,14 @@ def _take_out(spans: list[Span], number: int) -> bool:
 
 
 class Sequence:
-    """Tracks one connection's numbers; memory is bounded by the holes, not by the messages."""
+    """Tracks one connection's numbers; memory is bounded by the holes, not by the messages.
 
-    def __init__(self) -> None:
+    Args:
+        patience_s: how long a number may stay missing before it counts as lost.
+    """
+
+    def __init__(self, patience_s: float = HOLE_PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._next = 0
         self._missing: list[Span] = []
         self._excused: list[Span] = []
@@ -97,9 +102,13 @@ class Sequence:
             first = span.first
             while used < len(asks) and asks[used] <= span.since and first <= span.last:
                 used, first = used + 1, first + 1
-            if first <= span.last and at - span.since >= HOLE_PATIENCE_S:
+            if first <= span.last and at - span.since >= self._patience_s:
                 lost.append(Span(first, span.last, span.since))
         return lost
+
+    def newest_loss(self, at: float, awaited: Iterable[float] = ()) -> float | None:
+        """Return since when the newest of the holes that count as lost has been open, None where none does."""
+        return max((span.since for span in self._lost(at, awaited)), default=None)
 
     @property
     def has_holes(self) -> bool:

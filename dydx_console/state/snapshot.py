@@ -15,6 +15,7 @@ from dydx_console.domain.position import Balance, Position
 from dydx_console.state.accounting import Ledger
 from dydx_console.state.console import ConsoleState, Section, Watched
 from dydx_console.state.freshness import StreamView
+from dydx_console.state.limits import NO_LIMITS, LimitsView
 from dydx_console.state.margin import AccountMargin, PositionMargin
 from dydx_console.state.node import NO_NODE, NodeView
 from dydx_console.state.pnl import (
@@ -75,6 +76,7 @@ class Snapshot:
     pnl: PnlTotals
     markets: Mapping[str, Market]
     node: NodeView = NO_NODE
+    limits: LimitsView = NO_LIMITS
 
 
 _VALUED = frozenset({Section.ACCOUNT, Section.MARKETS, Section.FILLS, Section.FUNDING})
@@ -118,6 +120,7 @@ def next_snapshot(
         venue_time=state.freshness.venue_time(at),
         stream=state.freshness.view(at),
         node=state.node.view(at, state.height),
+        limits=state.limits.view(at),
     )
     if previous is None:
         return Snapshot(**parts)  # type: ignore[arg-type]

@@ -3,10 +3,10 @@
 from decimal import localcontext
 
 from dydx_console.domain.fill import Fill
+from dydx_console.domain.limits import Budget
 from dydx_console.domain.market import Market
 from dydx_console.domain.numbers import MATH
 from dydx_console.domain.order import Order, display_status, display_type, lifetime, reason_text
-from dydx_console.state.ages import PictureState
 from dydx_console.state.freshness import ChannelView
 from dydx_console.state.pnl import MarketPnl
 from dydx_console.state.snapshot import PositionView, Snapshot
@@ -264,6 +264,16 @@ def _channel(view: ChannelView) -> doc.ChannelItem:
     )
 
 
+def _rate_limit(budget: Budget) -> doc.RateLimitItem:
+    return doc.RateLimitItem(
+        host=budget.host,
+        bucket=budget.bucket,
+        remaining=budget.remaining,
+        limit=budget.limit,
+        reset_at=budget.reset_time,
+    )
+
+
 def _stream(snapshot: Snapshot) -> doc.StreamSection:
     stream = snapshot.stream
     since = stream.connected_since
@@ -275,8 +285,9 @@ def _stream(snapshot: Snapshot) -> doc.StreamSection:
         gaps=stream.gaps,
         resyncs=stream.resyncs,
         rejected=stream.rejected,
-        fallback=None if stream.state != PictureState.POLLING else "POLLING",
+        fallback=stream.fallback,
+        trouble=stream.trouble,
         channels=tuple(_channel(view) for view in stream.channels),
-        rate_limits=(),
-        breakers=(),
+        rate_limits=tuple(_rate_limit(budget) for budget in snapshot.limits.budgets),
+        breakers=tuple(doc.BreakerItem(group=held.group, state=held.state) for held in snapshot.limits.breakers),
     )

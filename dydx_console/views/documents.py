@@ -314,7 +314,8 @@ class StreamSection(Aged):
     gaps: int
     resyncs: int
     rejected: int = Field(description="Messages that could not be read")
-    fallback: str | None
+    fallback: str | None = Field(description="POLLING while the picture is read by HTTP")
+    trouble: str | None = Field(description="The newest thing that befell the stream and is not over")
     channels: tuple[ChannelItem, ...]
     rate_limits: tuple[RateLimitItem, ...]
     breakers: tuple[BreakerItem, ...]

@@ -19,7 +19,15 @@ from dydx_console.venue.indexer.rest import IndexerRest
 
 ADDRESS = "dydx1n88uc38xhjgxzw9nwre4ep2c8ga4fjxc565lnf"
 QUICK = FeedLimits(
-    open_s=2.0, greeting_s=0.3, silence_s=0.4, lived_s=0.2, first_delay_s=0.05, longest_delay_s=0.2, second_reread_s=0.1
+    open_s=2.0,
+    greeting_s=0.3,
+    silence_s=0.4,
+    recheck_s=0.1,
+    lived_s=0.2,
+    first_delay_s=0.05,
+    longest_delay_s=0.2,
+    second_reread_s=0.1,
+    tick_s=0.05,
 )
 GREETING = json.dumps({"type": "connected", "connection_id": "5b1c", "message_id": 0})
 
@@ -99,7 +107,7 @@ async def test_a_server_that_accepts_and_never_speaks_is_given_up() -> None:
 
     async with feeding(silent) as feed:
         await until(lambda: feed.opened() >= 2)
-    assert any("no greeting within 0.3 s" in line for line in feed.lines)
+    assert any("SILENT: The Indexer did not greet the connection in 0.3 s" in line for line in feed.lines)
 
 
 async def test_a_socket_without_blocks_is_given_up() -> None:
@@ -109,7 +117,7 @@ async def test_a_socket_without_blocks_is_given_up() -> None:
 
     async with feeding(no_blocks) as feed:
         await until(lambda: feed.opened() >= 2)
-    assert any("no block for 0.4 s" in line for line in feed.lines)
+    assert any("SILENT: The Indexer has told of no block" in line for line in feed.lines)
     closed = [event for event in feed.events if isinstance(event, ev.ConnectionClosed)]
     assert closed
 
@@ -122,7 +130,23 @@ async def test_a_server_that_closes_at_once_is_not_stormed() -> None:
     async with feeding(closing, calm) as feed:
         await asyncio.sleep(1.5)
     assert 1 <= feed.opened() <= 8
-    assert any("code 1012" in line for line in feed.lines)
+    assert any("RESTARTED" in line for line in feed.lines)
+
+
+async def test_a_server_that_delivers_and_closes_at_once_is_not_stormed_either() -> None:
+    height = {"type": "subscribed", "connection_id": "5b1c", "channel": "v4_block_height", "id": "v4_block_height"}
+
+    async def brief(socket: ServerConnection) -> None:
+        await socket.send(GREETING)
+        for number in (1, 2):
+            contents = {"height": str(number), "time": "2026-01-01T00:00:00.000Z"}
+            await socket.send(json.dumps({**height, "message_id": number, "contents": contents}))
+        await socket.close(1000)
+
+    calm = FeedLimits(first_delay_s=1.0, longest_delay_s=30.0)
+    async with feeding(brief, calm) as feed:
+        await asyncio.sleep(1.5)
+    assert 1 <= feed.opened() <= 8
 
 
 async def test_a_refused_connection_is_told_and_tried_again() -> None:
@@ -137,7 +161,7 @@ async def test_a_refused_connection_is_told_and_tried_again() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await rest.close()
-    assert any("failed" in line for line in lines)
+    assert any("UNREACHABLE: The Indexer's stream cannot be reached" in line for line in lines)
     numbers = [event.connection for event in events if isinstance(event, ev.ConnectionOpened)]
     assert numbers == sorted(set(numbers))
 

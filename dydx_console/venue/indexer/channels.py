@@ -7,6 +7,7 @@ __all__ = [
     "BLOCK_HEIGHT",
     "CANDLES",
     "MARKETS",
+    "MOST_ON_CONNECTION",
     "ORDERBOOK",
     "PARENT_SUBACCOUNTS",
     "SUBACCOUNTS",
@@ -14,6 +15,7 @@ __all__ = [
     "UNNAMED",
     "account_of",
     "key_of",
+    "named",
     "parent_key",
     "request",
 ]
@@ -29,6 +31,17 @@ BLOCK_HEIGHT = "v4_block_height"
 UNNAMED = frozenset({MARKETS, BLOCK_HEIGHT})
 """Channels that take no id: the Indexer keys their updates to the channel's own name, and an explicit other id never
 gets one (dydxprotocol/v4-chain indexer/services/socks/src/lib/subscription.ts)."""
+
+MOST_ON_CONNECTION = {
+    SUBACCOUNTS: 256,
+    PARENT_SUBACCOUNTS: 256,
+    MARKETS: 32,
+    ORDERBOOK: 32,
+    TRADES: 32,
+    CANDLES: 32,
+    BLOCK_HEIGHT: 1,
+}
+"""Subscriptions of a channel that one connection may have (dydxprotocol/v4-chain services/socks/src/config.ts)."""
 
 
 def key_of(channel: str, identifier: str | None) -> ChannelKey:
@@ -48,6 +61,11 @@ def account_of(key: ChannelKey) -> tuple[str, int] | None:
     if not key.is_account or not address or number is None:
         return None
     return address, number
+
+
+def named(key: ChannelKey) -> str:
+    """Return what a person calls a channel; an account is not named by its address."""
+    return "this account" if key.is_account else f"{key.channel} {key.id}".strip()
 
 
 def request(kind: str, key: ChannelKey, *, batched: bool = False) -> dict[str, str | bool]:

@@ -53,12 +53,27 @@ _candle = msgspec.json.Decoder(wire.CandleRow)
 _height_first = msgspec.json.Decoder(wire.HeightContents)
 _height = msgspec.json.Decoder(wire.BlockHeightContents)
 _sent = msgspec.json.Decoder(dict[str, object])
+_VERSIONS: dict[str, str] = {
+    channels.SUBACCOUNTS: "3.0.0",
+    channels.PARENT_SUBACCOUNTS: "3.0.0",
+    channels.MARKETS: "1.0.0",
+    channels.ORDERBOOK: "1.0.0",
+    channels.TRADES: "2.1.0",
+    channels.CANDLES: "1.0.0",
+    channels.BLOCK_HEIGHT: "1.0.0",
+}
+"""Versions of the contents that are read here (dydxprotocol/v4-chain indexer/packages/kafka/src/constants.ts)."""
 
 
 def _numbered(message: wire.Envelope) -> int | None:
     """Return a message's number, None where it has none that could be the Indexer's counter."""
     number = message.message_id
     return number if number is not None and 0 <= number <= MOST_MESSAGES else None
+
+
+def _is_readable(channel: str, version: str | None) -> bool:
+    """Return whether contents of a version mean what is read here: another major version may mean anything."""
+    return version is None or version.partition(".")[0] == _VERSIONS[channel].partition(".")[0]
 
 
 class UnexpectedMessageError(ValueError):
@@ -182,6 +197,8 @@ class IndexerProtocol:
         decode = self._next.get(key.channel)
         if decode is None:
             raise UnexpectedMessageError(f"unknown channel {key.channel!r}")
+        if message.version != _VERSIONS[key.channel] and not _is_readable(key.channel, message.version):
+            raise UnexpectedMessageError(f"unknown version {clean(message.version or '', 40)!r} of its contents")
         version = self._version(message, place)
         if key.is_account:
             return decode(key, contents, version, at, message.subaccount_number)
