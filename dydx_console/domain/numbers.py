@@ -38,6 +38,7 @@ def decimal_of(text: str) -> Decimal:
     return value
 
 
+@lru_cache(maxsize=1_024)
 def height_of(text: str) -> int:
     """Return a block height written as decimal digits. Raises NumberError for anything else."""
     if not text.isascii() or _HEIGHT.fullmatch(text) is None:

@@ -1,5 +1,7 @@
 """The seven channels, their identifiers, and the requests that join and leave them."""
 
+from functools import lru_cache
+
 from dydx_console.domain.events import ChannelKey
 from dydx_console.domain.ids import subaccount_number
 
@@ -54,6 +56,7 @@ def parent_key(address: str, parent: int) -> ChannelKey:
     return ChannelKey(PARENT_SUBACCOUNTS, f"{address}/{parent}")
 
 
+@lru_cache(maxsize=256)
 def account_of(key: ChannelKey) -> tuple[str, int] | None:
     """Return address and number of an account channel's id, or None where the id has not that form."""
     address, _, text = key.id.partition("/")

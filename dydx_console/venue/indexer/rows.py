@@ -4,6 +4,7 @@ Every function raises `NumberError` where a figure cannot be read.
 """
 
 from decimal import Decimal
+from functools import lru_cache
 
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment, Reward, Transfer
@@ -38,6 +39,7 @@ def _number(text: str | None) -> Decimal | None:
     return None if text is None else decimal_of(text)
 
 
+@lru_cache(maxsize=16_384)
 def _positive(text: str) -> Decimal:
     value = decimal_of(text)
     if value < 0:
