@@ -123,7 +123,7 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     (
         "dydx_console/cli/admission.py",
         "_typed_line",
-        "4096 in line = os.read(stdin, 4096) if ready else b''",
+        "4096 in line = os.read(stdin, 4096) if stdin in ready else b''",
         "4097",
     ): "a terminal gives one line, of 4,096 characters at most",
     (CONFIRM, "ConfirmModal.on_input_submitted", "event.stop()", ""): "nobody above listens",

@@ -61,6 +61,20 @@ def test_a_port_is_from_1_to_65535_and_the_usual_one_is_not_written(url: str, po
     assert (checked.port, checked.text, checked.reasons) == (port, text, ())
 
 
+@pytest.mark.parametrize(
+    ("url", "port", "text"),
+    [
+        ("ws://localhost/v4/ws", 80, "ws://localhost/v4/ws"),
+        ("ws://localhost:80/v4/ws", 80, "ws://localhost/v4/ws"),
+        ("wss://e.example/v4/ws", 443, "wss://e.example/v4/ws"),
+        ("wss://e.example:443/v4/ws", 443, "wss://e.example/v4/ws"),
+    ],
+)
+def test_the_usual_ports_of_a_stream_are_those_of_the_web(url: str, port: int, text: str) -> None:
+    checked = check_websocket(url)
+    assert (checked.port, checked.text, checked.reasons) == (port, text, ())
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "99999"])
 def test_other_ports_are_none(port: str) -> None:
     assert "its port is" in "; ".join(check_rest(f"http://localhost:{port}").reasons)
