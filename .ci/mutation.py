@@ -69,7 +69,7 @@ TARGETS = (
     Target("dydx_console/engine/gate.py", ("tests/engine/test_gate.py",)),
     Target(
         "dydx_console/engine/live.py",
-        ("tests/engine/test_gate.py", "tests/engine/test_fresh_evidence.py"),
+        ("tests/engine/test_gate.py", "tests/engine/test_fresh_evidence.py", "tests/engine/test_chain_watch.py"),
         ("LiveSource.run",),
     ),
     Target(
@@ -87,7 +87,7 @@ TARGETS = (
     Target("dydx_console/tui/widgets/typed.py", CONFIRM_TESTS, ("TypedInput.on_paste", "TypedInput.action_paste")),
     Target(
         "dydx_console/tui/app.py",
-        (*CONFIRM_TESTS, "tests/tui/test_console.py"),
+        (*CONFIRM_TESTS, "tests/tui/test_console.py", "tests/tui/test_checks_sheet.py"),
         ("ConsoleApp._ask", "ConsoleApp._answered", "ConsoleApp.tick", "ConsoleApp._is_unmeant", "ConsoleApp.end"),
     ),
 )

@@ -229,6 +229,15 @@ async def test_resizing_keeps_what_was_typed(tmp_path: Path) -> None:
         await shown.until(lambda: shown.app.picture.snapshot is not None)
 
 
+async def test_after_a_wrong_text_the_right_one_comes_too_late(tmp_path: Path) -> None:
+    async with asking(tmp_path) as shown:
+        await guarded(shown)
+        for text in ("dydx-mainnet-2", "dydx-mainnet-1"):
+            field(shown).post_message(Input.Submitted(field(shown), text))
+        await assert_refused(shown, "what was typed is not dydx-mainnet-1")
+        assert shown.port.typed == ["dydx-mainnet-2"]
+
+
 async def test_an_engine_that_ends_meanwhile_says_so(tmp_path: Path) -> None:
     async with asking(tmp_path) as shown:
         shown.port.failure = "no such thing"
