@@ -16,7 +16,7 @@ from tui.pictures import picture
 from dydx_console.tui.app import ConsoleApp
 from dydx_console.tui.options import UiOptions
 
-DEADLINE_S = 4.0
+DEADLINE_S = 20.0
 
 
 class Jumping:
