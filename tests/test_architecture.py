@@ -32,7 +32,14 @@ NEVER_LOADED = {
     "views": NETWORK | SCREEN | STORE | CLIENT,
     "preflight": NETWORK | SCREEN | STORE | CLIENT | {"pydantic"},
     "journal": NETWORK | SCREEN | CLIENT | {"pydantic"},
-    "health": NETWORK | SCREEN | STORE | CLIENT | {"dydx_console.engine", "dydx_console.venue", "dydx_console.domain"},
+    "health": NETWORK
+    | SCREEN
+    | STORE
+    | CLIENT
+    | {
+        f"dydx_console.{name}"
+        for name in ("engine", "venue", "state", "domain.order", "domain.fill", "domain.position")
+    },
     # httpx loads rich by itself where it is installed; the contracts hold our own imports of it
     "venue": {"textual"} | STORE | CLIENT,
     "engine": {"textual"} | STORE | CLIENT,

@@ -11,7 +11,7 @@ from dydx_console.cli.preflighting import demo_plan
 from dydx_console.engine.child import SimChild, SimUrls
 from dydx_console.engine.compose import live_engine
 from dydx_console.engine.gate import Gate
-from dydx_console.engine.plan import LivePlan
+from dydx_console.engine.plan import JournalPlan, LivePlan
 from dydx_console.engine.runtime import Engine
 from dydx_console.ports.network import NetworkView
 from dydx_console.safety.networks import Network, kind_of
@@ -44,14 +44,23 @@ def decision_for(
 
 
 def engine_on(
-    network: Network, address: str | None, *, record_to: Path | None = None, gate: Gate | None = None
+    network: Network,
+    address: str | None,
+    *,
+    record_to: Path | None = None,
+    gate: Gate | None = None,
+    journal: Path | None = None,
+    program: str = "run",
 ) -> Engine:
     """Return an engine on a network; it is not started."""
     decision = decision_for(network)
     view = NetworkView(
         network.name, network.kind, network.chain_id, "development", "default", confirmed=False, read_only=True
     )
-    plan = LivePlan(network, address, 0, record_to)
+    kept = None
+    if journal is not None and address is not None:
+        kept = JournalPlan(journal, program)
+    plan = LivePlan(network, address, 0, record_to, journal=kept)
     return live_engine(plan, demo_plan(network, decision, address), gate or Gate(decision), view)
 
 

@@ -17,6 +17,7 @@ _EXAMPLES: dict[str, Any] = {
     "network": "testnet",
     "address": "dydx1…",
     "file": "/path/to/dydx-console.log",
+    "folder": "/path/to/journals",
     "keys": {},
     "chain_id": "localdydxprotocol",
     "indexer_rest": "http://127.0.0.1:3002",

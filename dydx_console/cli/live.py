@@ -1,9 +1,11 @@
 """`run`, `demo`, `record` and `watch`: the live engine, with a screen or without."""
 
 import logging
+import os
 import secrets
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +16,13 @@ from dydx_console.cli.admission import Admission
 from dydx_console.cli.exits import Exit, fail
 from dydx_console.cli.preflighting import demo_plan, plan_of
 from dydx_console.cli.waiting import wait_for_end
+from dydx_console.config.load import default_journal_path
 from dydx_console.config.settings import Settings
 from dydx_console.engine.compose import live_engine
 from dydx_console.engine.gate import Gate
-from dydx_console.engine.plan import LivePlan
+from dydx_console.engine.plan import JournalPlan, LivePlan
 from dydx_console.engine.runtime import Engine
+from dydx_console.journal.looking import newer_refusal
 from dydx_console.ports.network import NetworkView
 from dydx_console.safety.networks import SIM, SIM_CHAIN_ID, Network
 from dydx_console.safety.policy import Entry, Environment, Purpose, Request, decide
@@ -27,6 +31,8 @@ __all__ = ["ScreenOptions", "demo", "record", "run", "show", "watch"]
 
 REACH_TIMEOUT_S = 5.0
 RUN_ID_BYTES = 3
+HAS_JOURNALS = os.name == "posix"
+"""Whether files can be locked and sockets have names in the file system, as the ownership of a journal needs."""
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +52,7 @@ def run(
     """Open the console on a network; returns the exit code."""
     if admission.gate.decision.runs:
         reach(admission, log_path)
-    engine = _live(admission, record_to, log_path)
+    engine = _live(admission, "run", record_to, log_path)
     with _served_health(engine, admission, health):
         return show(engine, admission.settings, options, log_path)
 
@@ -54,7 +60,7 @@ def run(
 def watch(admission: Admission, health: str, for_seconds: float | None, log_path: Path) -> int:
     """Run the engine without a screen, with the health server, until a signal ends it; returns the exit code."""
     reach(admission, log_path)
-    engine = _live(admission, None, log_path)
+    engine = _live(admission, "watch", None, log_path)
     with _served_health(engine, admission, health):
         engine.start()
         log.info("watching %s", admission.network.name)
@@ -85,8 +91,12 @@ def demo(settings: Settings, options: ScreenOptions, seed: int | None, faults: s
     try:
         view = NetworkView("demo", SIM, network.chain_id, None, None, confirmed=True, read_only=True)
         checks = demo_plan(network, decision, DEMO_ADDRESS)
-        engine = live_engine(LivePlan(network, DEMO_ADDRESS, 0), checks, Gate(decision), view, child)
-        return show(engine, settings, options, log_path)
+        # the chain is a new one each time, so what is kept of it is worth nothing afterwards
+        with tempfile.TemporaryDirectory(prefix="dydx-demo-", ignore_cleanup_errors=True) as folder:
+            journal = JournalPlan(Path(folder), "demo") if HAS_JOURNALS else None
+            plan = LivePlan(network, DEMO_ADDRESS, 0, journal=journal)
+            engine = live_engine(plan, checks, Gate(decision), view, child)
+            return show(engine, settings, options, log_path)
     finally:
         child.stop()
 
@@ -115,7 +125,7 @@ def show(engine: Engine, settings: Settings, options: ScreenOptions, log_path: P
 def record(admission: Admission, path: Path, for_seconds: float | None, log_path: Path) -> int:
     """Write a recording until a signal, Ctrl-C or the given time ends it; returns the exit code."""
     reach(admission, log_path)
-    engine = _live(admission, path, log_path)
+    engine = _live(admission, "record", path, log_path)
     sys.stderr.write(f"recording {admission.network.name} to {path}; Ctrl-C ends it\n")
     engine.start()
     try:
@@ -204,7 +214,20 @@ def _served_health(engine: Engine, admission: Admission, listen: str | None) -> 
         server.stop()
 
 
-def _live(admission: Admission, record_to: Path | None, log_path: Path) -> Engine:
+def _journal_plan(admission: Admission, program: str) -> JournalPlan | None:
+    """Return where the history is kept; ends the command (78) where a newer version has written it."""
+    settings, address = admission.settings, admission.address
+    if not settings.journal.keep or address is None or not HAS_JOURNALS:
+        return None
+    folder = settings.journal.folder
+    root = default_journal_path() if folder is None else folder.expanduser()
+    refusal = newer_refusal(root, admission.network.name, admission.network.chain_id, address)
+    if refusal is not None:
+        fail(Exit.CONFIGURATION, refusal)
+    return JournalPlan(root, program)
+
+
+def _live(admission: Admission, program: str, record_to: Path | None, log_path: Path) -> Engine:
     settings = admission.settings
     plan = LivePlan(
         network=admission.network,
@@ -213,6 +236,7 @@ def _live(admission: Admission, record_to: Path | None, log_path: Path) -> Engin
         record_to=record_to,
         record_megabytes=settings.record.max_megabytes,
         allow_proxy=settings.proxy.allow,
+        journal=_journal_plan(admission, program),
     )
     checks = plan_of(admission.loaded, admission.network, admission.gate.decision, log_path)
     try:

@@ -20,7 +20,15 @@ from dydx_console.config.settings import Settings
 from dydx_console.config.variables import PREFIX, variable_problems, variables_in
 from dydx_console.domain.text import clean
 
-__all__ = ["ConfigError", "Loaded", "default_config_path", "default_log_path", "load", "load_settings"]
+__all__ = [
+    "ConfigError",
+    "Loaded",
+    "default_config_path",
+    "default_journal_path",
+    "default_log_path",
+    "load",
+    "load_settings",
+]
 
 APP = "dydx-console"
 MAX_SENTENCE = 2_000
@@ -51,6 +59,11 @@ def default_config_path() -> Path:
 def default_log_path() -> Path:
     """Return where the log goes when none is named."""
     return Path(platformdirs.user_log_dir(APP)) / "dydx-console.log"
+
+
+def default_journal_path() -> Path:
+    """Return where journals lie when no folder is named."""
+    return Path(platformdirs.user_state_dir(APP)) / "journal"
 
 
 def load_settings(path: Path | None, overrides: Mapping[str, Any]) -> Settings:

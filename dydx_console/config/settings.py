@@ -20,6 +20,7 @@ from dydx_console.safety.urls import (
 __all__ = [
     "CustomNetwork",
     "HealthSettings",
+    "JournalSettings",
     "LogSettings",
     "ProxySettings",
     "RecordSettings",
@@ -98,6 +99,15 @@ class RecordSettings(Section):
     )
 
 
+class JournalSettings(Section):
+    """What is remembered of an account."""
+
+    keep: bool = Field(default=True, description="Keep fills, orders, transfers and more; without it nothing is kept.")
+    folder: Path | None = Field(
+        default=None, description="Folder of the journals; without it, one in the platform's state folder."
+    )
+
+
 class ProxySettings(Section):
     """How the network is reached."""
 
@@ -163,6 +173,7 @@ class Settings(BaseSettings):
     ui: UiSettings = Field(default=UiSettings(), description="How the screen looks and behaves.")
     log: LogSettings = Field(default=LogSettings(), description="What is written down.")
     record: RecordSettings = Field(default=RecordSettings(), description="How `record` writes.")
+    journal: JournalSettings = Field(default=JournalSettings(), description="What is remembered of an account.")
     proxy: ProxySettings = Field(default=ProxySettings(), description="How the network is reached.")
     health: HealthSettings = Field(default=HealthSettings(), description="Where machines may ask how the console is.")
     networks: dict[str, CustomNetwork] = Field(

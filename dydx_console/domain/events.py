@@ -13,8 +13,10 @@ from dydx_console.domain.faults import FaultCount, FaultKind
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment, Reward, Transfer
 from dydx_console.domain.ids import StreamVersion
+from dydx_console.domain.journal import JournalView
 from dydx_console.domain.limits import BreakerState, BreakerStatus, Budget
 from dydx_console.domain.market import Market, MarketPatch, OraclePrice
+from dydx_console.domain.nodeaccount import ToldAccount
 from dydx_console.domain.order import OrderPatch
 from dydx_console.domain.position import Balance, ChildState, Position
 from dydx_console.domain.stream import StreamCondition
@@ -45,9 +47,13 @@ __all__ = [
     "Frame",
     "FundingRead",
     "HeightRead",
+    "JournalTold",
     "MarketsRead",
     "MarketsUpdate",
     "MessageRejected",
+    "NodeAccountFailed",
+    "NodeAccountLeft",
+    "NodeAccountRead",
     "NodeChecked",
     "NodeFailed",
     "NodeHead",
@@ -56,6 +62,7 @@ __all__ = [
     "Polled",
     "PollingChanged",
     "ReadFailed",
+    "Recalled",
     "Resynced",
     "StreamChanged",
     "SubscribeSent",
@@ -540,6 +547,59 @@ class NodeChecked:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class NodeAccountRead:
+    """What a node told of the watched account while the Indexer does not.
+
+    `age_s` is how old its block was then by this machine's clock, which is all there is to hold it against until the
+    Indexer has told its own.
+    """
+
+    told: ToldAccount
+    age_s: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAccountFailed:
+    """No node told the account although it should; `text` is one line. `is_first` is the first of several in a row."""
+
+    text: str
+    is_first: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAccountLeft:
+    """The account's figures are the Indexer's again."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What an earlier run of the console has written down of the account.
+
+    `fills` come with their places in the venue's order, None where that is not known; `orders` are those that had not
+    ended. Whoever asks the venue may be told more, and of orders the contrary.
+    """
+
+    address: str
+    fills: tuple[tuple[Fill, int | None], ...]
+    orders: tuple[OrderPatch, ...]
+    transfers: tuple[Transfer, ...]
+    payments: tuple[FundingPayment, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class JournalTold:
+    """Whether the console's own history is being written down is another now."""
+
+    view: JournalView
+    at: float
+
+
 Fact = (
     ConnectionOpened
     | ConnectionReady
@@ -583,6 +643,11 @@ Fact = (
     | NodeHead
     | NodeFailed
     | NodeChecked
+    | Recalled
+    | JournalTold
+    | NodeAccountRead
+    | NodeAccountFailed
+    | NodeAccountLeft
 )
 
 

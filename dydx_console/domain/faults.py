@@ -40,7 +40,10 @@ class FaultSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaultCount:
-    """How often one kind of failure was seen at one endpoint of one wire in this run, and the last of them."""
+    """How often one kind of failure was seen at one endpoint of one wire in a run, and the last of them.
+
+    `first_at` is None where nobody noted when the first was seen.
+    """
 
     kind: FaultKind
     source: FaultSource
@@ -48,3 +51,4 @@ class FaultCount:
     count: int
     last_at: datetime
     last_text: str
+    first_at: datetime | None = None

@@ -23,7 +23,7 @@ class NumberError(ValueError):
     """A text that should hold a number, height or time and does not."""
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def decimal_of(text: str) -> Decimal:
     """Return the exact value of a decimal text.
 

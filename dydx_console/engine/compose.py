@@ -20,10 +20,12 @@ from dydx_console.preflight.plan import PreflightPlan
 from dydx_console.safety.networks import Network
 
 if TYPE_CHECKING:
+    from dydx_console.engine.owner import JournalKeeper
     from dydx_console.engine.tap import RecordingTap
     from dydx_console.ports.node import NodePort
     from dydx_console.ports.probe import IndexerProbe
     from dydx_console.recording.lines import Entry
+    from dydx_console.venue.resilience.counters import FaultCounters
 
 __all__ = ["check_once", "live_engine", "replay_engine"]
 
@@ -40,28 +42,38 @@ def live_engine(
     """
     clock, mailbox = SystemClock(), Mailbox()
     tap: RecordingTap | None = None
+    reached = plan
+    journal: JournalKeeper | None = None
 
     async def build() -> Works:
         from dydx_console.engine.checking import Checking
         from dydx_console.engine.live import LiveSource
+        from dydx_console.engine.owner import JournalKeeper
         from dydx_console.engine.publish import Publisher
+        from dydx_console.ports.journal import JournalId
         from dydx_console.state.console import ConsoleState, Watched
+        from dydx_console.venue.resilience.counters import FaultCounters
 
-        reached = plan
-        if child is not None:
-            urls = await asyncio.to_thread(child.urls)
-            served = replace(plan.network, indexer_rest=urls.rest, indexer_websocket=urls.websocket, nodes=(urls.grpc,))
-            reached = replace(plan, network=served)
+        nonlocal reached, journal, tap
+        if child is not None and reached is plan:
+            reached = await _served_by(child, plan)
         watched = None if plan.address is None else Watched(plan.address, plan.parent)
-        publisher = Publisher(ConsoleState(watched), mailbox, clock)
+        renewed = asyncio.Event()
+        publisher = Publisher(ConsoleState(watched), mailbox, clock, renewed=renewed.set)
         rng = random.Random()  # noqa: S311 - it spreads delays
-        node = _node_client(reached.network, clock, allow_proxy=plan.allow_proxy)
-        source = LiveSource(reached, gate, node, publisher, clock=clock, rng=rng, tap=tap)
+        counters = FaultCounters(clock)
+        node = _node_client(reached.network, clock, allow_proxy=plan.allow_proxy, counters=counters)
+        source = LiveSource(reached, gate, node, publisher, clock=clock, rng=rng, tap=tap, counters=counters)
+        # the source closes its recording; what is made anew for another chain records nothing
+        tap = None
         planned = replace(checks, network=reached.network)
-        checking = Checking(
-            planned, gate, node, _probe(reached.network, clock, allow_proxy=plan.allow_proxy), clock=clock
-        )
-        return Works(publisher, source, checking, source.evidence)
+        probe = _probe(reached.network, clock, allow_proxy=plan.allow_proxy, counters=counters)
+        checking = Checking(planned, gate, node, probe, clock=clock)
+        if plan.journal is not None and watched is not None:
+            identity = JournalId(plan.network.name, plan.network.chain_id, watched.address)
+            overdue = None if journal is None else journal.overdue
+            journal = JournalKeeper(plan.journal, identity, publisher, watched, gate, clock=clock, overdue=overdue)
+        return Works(publisher, source, checking, source.evidence, journal, renewed)
 
     engine = Engine(build, mailbox=mailbox, network=view, clock=clock, gate=gate)
     if plan.record_to is not None:
@@ -71,13 +83,22 @@ def live_engine(
     return engine
 
 
-def _node_client(network: Network, clock: Clock, *, allow_proxy: bool) -> "NodePort | None":
+async def _served_by(child: SimChild, plan: LivePlan) -> LivePlan:
+    """Return the plan with the URLs of an exchange of one's own, once it listens."""
+    urls = await asyncio.to_thread(child.urls)
+    served = replace(plan.network, indexer_rest=urls.rest, indexer_websocket=urls.websocket, nodes=(urls.grpc,))
+    return replace(plan, network=served)
+
+
+def _node_client(
+    network: Network, clock: Clock, *, allow_proxy: bool, counters: "FaultCounters | None" = None
+) -> "NodePort | None":
     from dydx_console.engine.live import user_agent
     from dydx_console.venue.node.client import NodeClient, NodeOptions
 
     if not network.nodes:
         return None
-    return NodeClient(network.nodes, clock, user_agent(), NodeOptions(allow_proxy=allow_proxy))
+    return NodeClient(network.nodes, clock, user_agent(), NodeOptions(allow_proxy=allow_proxy), counters)
 
 
 async def check_once(plan: PreflightPlan, timeout_s: float, *, allow_proxy: bool) -> Report:
@@ -99,12 +120,19 @@ async def check_once(plan: PreflightPlan, timeout_s: float, *, allow_proxy: bool
             await node.close()
 
 
-def _probe(network: Network, clock: Clock, *, allow_proxy: bool) -> "IndexerProbe":
+def _probe(
+    network: Network, clock: Clock, *, allow_proxy: bool, counters: "FaultCounters | None" = None
+) -> "IndexerProbe":
     from dydx_console.engine.live import user_agent
     from dydx_console.venue.indexer.probe import HttpIndexerProbe
 
     return HttpIndexerProbe(
-        network.indexer_rest, network.indexer_websocket, clock, user_agent(), allow_proxy=allow_proxy
+        network.indexer_rest,
+        network.indexer_websocket,
+        clock,
+        user_agent(),
+        allow_proxy=allow_proxy,
+        counters=counters,
     )
 
 

@@ -9,6 +9,7 @@ from dydx_console.ports.health import HealthFacts, HealthStatus, ServedNetwork
 from dydx_console.ports.network import NetworkView
 from dydx_console.safety.networks import Network
 from dydx_console.state.ages import PictureState
+from dydx_console.state.limits import NO_LIMITS
 from dydx_console.state.node import NO_NODE, NodeView
 from dydx_console.state.snapshot import Snapshot
 
@@ -62,6 +63,7 @@ class EngineHealth:
         state, age_s = (None, None) if snapshot is None else snapshot.stream.later(elapsed_s)
         running = engine.failure is None and snapshot is not None and elapsed_s < TURNING_S
         node = NO_NODE if snapshot is None else snapshot.node
+        limits = NO_LIMITS if snapshot is None else snapshot.limits
         height = None if snapshot is None else snapshot.height
         contradictions = _contradictions(node, engine.report())
         unreached = _unreached(engine, state)
@@ -86,6 +88,12 @@ class EngineHealth:
             warnings=view.warnings,
             errors=errors,
             counters=_counters(engine, snapshot),
+            stream_trouble=None if snapshot is None else snapshot.stream.trouble,
+            open_gaps=None if snapshot is None else snapshot.stream.open_gaps,
+            monotonic_s=engine.monotonic(),
+            budgets=limits.budgets,
+            breakers=limits.breakers,
+            faults=limits.faults,
         )
 
     def probe(self, deadline_s: float) -> "Future[HealthFacts]":
@@ -164,7 +172,7 @@ def _counters(engine: Engine, snapshot: Snapshot | None) -> dict[str, int]:
         stream = snapshot.stream
         counters |= {
             "reconnects": stream.reconnects,
-            "gaps": stream.gaps,
+            "gaps": stream.gaps - stream.open_gaps,
             "resyncs": stream.resyncs,
             "rejected_messages": stream.rejected,
         }

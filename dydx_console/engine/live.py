@@ -9,6 +9,7 @@ from dydx_console import __version__
 from dydx_console.domain.events import ChannelKey
 from dydx_console.engine.evidence import EvidenceKeeper
 from dydx_console.engine.gate import Gate
+from dydx_console.engine.nodeaccount import NodeAccountKeeper
 from dydx_console.engine.plan import LivePlan
 from dydx_console.engine.publish import Publisher
 from dydx_console.engine.tap import RecordingTap
@@ -18,6 +19,7 @@ from dydx_console.ports.node import NodePort
 from dydx_console.ports.tap import NoTap, Tap
 from dydx_console.venue.indexer.feed import FeedPlan, IndexerFeed
 from dydx_console.venue.indexer.rest import IndexerRest
+from dydx_console.venue.resilience.counters import FaultCounters
 
 __all__ = ["LiveSource", "user_agent"]
 
@@ -42,6 +44,7 @@ class LiveSource:
         clock: stamps them.
         rng: spreads delays.
         tap: writes a recording; without one nothing is recorded.
+        counters: counts failures; shared with the nodes' client.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class LiveSource:
         clock: Clock,
         rng: random.Random,
         tap: RecordingTap | None = None,
+        counters: FaultCounters | None = None,
     ) -> None:
         heard: Tap = NoTap() if tap is None else tap
         network = plan.network
@@ -69,9 +73,16 @@ class LiveSource:
             user_agent(),
             allow_proxy=plan.allow_proxy,
             sink=publisher.take,
+            counters=counters,
         )
         self._feed = IndexerFeed(
-            FeedPlan(network.indexer_websocket, plan.address, plan.parent, allow_proxy=plan.allow_proxy),
+            FeedPlan(
+                network.indexer_websocket,
+                plan.address,
+                plan.parent,
+                allow_proxy=plan.allow_proxy,
+                known_fills=lambda: publisher.state.coverage.end,
+            ),
             self._rest,
             publisher.take,
             clock=clock,
@@ -85,6 +96,17 @@ class LiveSource:
         if node is not None:
             self.evidence = EvidenceKeeper(network, node, freshness, publisher.take, publisher.tell, clock=clock)
         """What the nodes say, None where the network has none."""
+        self._account: NodeAccountKeeper | None = None
+        if node is not None and publisher.state.watched is not None:
+            self._account = NodeAccountKeeper(
+                publisher.state.watched,
+                node,
+                publisher.state,
+                publisher.take,
+                publisher.tell,
+                chain_id=network.chain_id,
+                clock=clock,
+            )
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -94,6 +116,8 @@ class LiveSource:
             tasks.create_task(self._watch.run(), name="chain watch")
             if self.evidence is not None:
                 tasks.create_task(self.evidence.run(), name="evidence")
+            if self._account is not None:
+                tasks.create_task(self._account.run(), name="account by node")
 
     def want(self, keys: Iterable[ChannelKey]) -> None:
         """Follow these channels besides those that are always followed; call it in the engine's loop."""

@@ -1,15 +1,18 @@
 """What the engine has to tell a person, in a trader's words."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from dydx_console.domain.enums import FillType
 from dydx_console.domain.events import StreamChanged
 from dydx_console.domain.fill import Fill, is_forced
+from dydx_console.domain.limits import BreakerState, BreakerStatus, Budget
 from dydx_console.domain.stream import StreamCondition
 from dydx_console.ports.notices import Level, Notice
+from dydx_console.state.limits import LimitsView
 
-__all__ = ["fill_notice", "stream_notice"]
+__all__ = ["LimitsTeller", "fill_notice", "stream_notice"]
 
 _FORCED = {
     FillType.LIQUIDATED: "LIQUIDATED",
@@ -27,6 +30,69 @@ _BAD = frozenset(
         StreamCondition.CHAIN_HALTED,
     }
 )
+
+LONG_WAIT_S = 2.0
+"""A shorter wait for the request budget is not worth a word."""
+CALM_S = 10.0
+"""How long nothing must have waited before that is told: the venue counts in windows of this length."""
+_SUBJECTS: Mapping[str, str] = {
+    "account": "the account",
+    "funding": "funding payments",
+    "clock": "its own height and time",
+    "books": "order books",
+    "history": "histories",
+    "other": "other things",
+}
+"""What the groups of REST paths are about, where their names do not say it."""
+
+
+class LimitsTeller:
+    """Tells, once each, that reads wait for the request budget, that the Indexer keeps failing, and that it is over."""
+
+    def __init__(self) -> None:
+        self._is_short = False
+        self._calm_since: float | None = None
+        self._failing: frozenset[str] = frozenset()
+
+    def look(self, limits: LimitsView, now: float, at: datetime) -> tuple[Notice, ...]:
+        """Return what is to be told of the newest figures.
+
+        Args:
+            limits: budgets and breakers as they are.
+            now: monotonic seconds.
+            at: the time that notices carry.
+        """
+        return (*self._of_budgets(limits.budgets, now, at), *self._of_breakers(limits.breakers, at))
+
+    def _of_budgets(self, budgets: Iterable[Budget], now: float, at: datetime) -> Iterator[Notice]:
+        waits = [budget.expected_wait_s for budget in budgets if budget.waiting or not budget.remaining]
+        if waits:
+            self._calm_since = None
+            if not self._is_short and max(waits) > LONG_WAIT_S:
+                self._is_short = True
+                yield Notice(f"REST budget used up: reads wait about {max(waits):.0f} s.", Level.WARNING, at)
+        elif self._is_short:
+            self._calm_since = now if self._calm_since is None else self._calm_since
+            if now - self._calm_since >= CALM_S:
+                self._is_short, self._calm_since = False, None
+                yield Notice("REST budget is back: reads wait no longer.", Level.INFO, at)
+
+    def _of_breakers(self, breakers: Iterable[BreakerStatus], at: datetime) -> Iterator[Notice]:
+        open_now = {held.group: held for held in breakers if held.state is not BreakerState.CLOSED}
+        before, self._failing = self._failing, frozenset(open_now)
+        failing = [held for group, held in open_now.items() if group not in before]
+        if failing:
+            causes = "; ".join(dict.fromkeys(held.text for held in failing if held.text)) or "no cause is known"
+            text = f"The Indexer keeps failing for {_listed(held.group for held in failing)} ({causes}): "
+            yield Notice(f"{text}what is shown keeps its age, and it is asked again by itself.", Level.WARNING, at)
+        over = sorted(before - self._failing)
+        if over:
+            yield Notice(f"The Indexer answers for {_listed(over)} again.", Level.INFO, at)
+
+
+def _listed(groups: Iterable[str]) -> str:
+    *others, last = [_SUBJECTS.get(group, group) for group in groups]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def stream_notice(changed: StreamChanged, at: datetime) -> Notice:

@@ -5,14 +5,23 @@ from pathlib import Path
 
 from dydx_console.safety.networks import Network
 
-__all__ = ["LivePlan"]
+__all__ = ["JournalPlan", "LivePlan"]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPlan:
+    """The folder where journals lie, and which command keeps this one."""
+
+    root: Path
+    program: str
 
 
 @dataclass(frozen=True, slots=True)
 class LivePlan:
     """Where to connect, whom to follow, and whether to write a recording.
 
-    `allow_proxy` honours the proxy variables of the environment.
+    `allow_proxy` honours the proxy variables of the environment. Without `journal`, or without an
+    address, no history is kept.
     """
 
     network: Network
@@ -21,3 +30,4 @@ class LivePlan:
     record_to: Path | None = None
     record_megabytes: int = 256
     allow_proxy: bool = False
+    journal: JournalPlan | None = None

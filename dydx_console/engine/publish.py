@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from dydx_console.domain.events import Event
-from dydx_console.engine.notices import fill_notice, stream_notice
+from dydx_console.engine.notices import LimitsTeller, fill_notice, stream_notice
 from dydx_console.engine.trace import trace_fields
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.mailbox import Mailbox
@@ -30,19 +30,31 @@ class Publisher:
         mailbox: where snapshots and notices go.
         clock: stamps snapshots.
         tells: whether fills and troubles become notices; a replay at full speed keeps silent.
+        renewed: called once when the chain has begun anew, and what is shown belongs to a chain that is no more.
     """
 
-    def __init__(self, state: ConsoleState, mailbox: Mailbox, clock: Clock, *, tells: bool = True) -> None:
+    def __init__(
+        self,
+        state: ConsoleState,
+        mailbox: Mailbox,
+        clock: Clock,
+        *,
+        tells: bool = True,
+        renewed: Callable[[], None] | None = None,
+    ) -> None:
         self.state = state
         self.applied = 0
         """Events applied so far."""
         self._mailbox = mailbox
         self._clock = clock
         self._tells = tells
+        self._limits = LimitsTeller()
         self._changed: set[Section] = set()
-        self._revision = 0
+        self._revision = 0 if (before := mailbox.latest()) is None else before.revision
         self._latest: Snapshot | None = None
         self._wake: Callable[[], None] = _nobody
+        self._renewed = renewed
+        self._published: Callable[[Snapshot, Set[Section]], None] | None = None
 
     def take(self, event: Event) -> None:
         """Apply one event."""
@@ -65,6 +77,10 @@ class Publisher:
         """Leave a notice for whoever looks."""
         self._mailbox.notify(notice)
 
+    def listen(self, published: Callable[[Snapshot, Set[Section]], None]) -> None:
+        """Have `published` told of every snapshot and what changed in it."""
+        self._published = published
+
     def publish(self) -> None:
         """Publish the picture as it is now."""
         self._revision += 1
@@ -72,6 +88,14 @@ class Publisher:
         now = self._clock.monotonic()
         self._latest = next_snapshot(self.state, self._latest, now, changed, revision=self._revision)
         self._mailbox.publish(self._latest, changed)
+        if self._published is not None:
+            self._published(self._latest, changed)
+        if self.state.epoch.has_begun and self._renewed is not None:
+            renewed, self._renewed = self._renewed, None
+            renewed()
+        if self._tells:
+            for notice in self._limits.look(self._latest.limits, now, self._clock.utc()):
+                self._mailbox.notify(notice)
 
     async def run(self) -> None:
         """Publish changes until cancelled."""

@@ -19,6 +19,7 @@ from dydx_console.ports.network import Confirmation, NetworkView
 if TYPE_CHECKING:  # the first screen is painted before these are needed
     from dydx_console.engine.checking import Checking
     from dydx_console.engine.evidence import EvidenceKeeper
+    from dydx_console.engine.owner import JournalKeeper
 
 __all__ = ["Engine", "Source", "Works", "Writer"]
 
@@ -58,12 +59,18 @@ class Writer(Protocol):
 
 
 class Works(NamedTuple):
-    """What an engine runs. A recording has neither checks nor evidence, a network without nodes no evidence."""
+    """What an engine runs. A recording has neither checks nor evidence, a network without nodes no evidence.
+
+    `journal` keeps the history, None where none is kept. `renewed` is set when all of this belongs to a chain that is
+    no more, and has to be made anew.
+    """
 
     writer: Writer
     source: Source
     checking: "Checking | None" = None
     evidence: "EvidenceKeeper | None" = None
+    journal: "JournalKeeper | None" = None
+    renewed: asyncio.Event | None = None
 
 
 YOUNG_OBJECTS = 20_000
@@ -234,18 +241,25 @@ class Engine:
     async def _main(self) -> None:
         self._stop = asyncio.Event()
         self._started.set()
-        began = time.monotonic()
-        works = self._works = await self._build()
-        log.info("engine started in %.0f ms", (time.monotonic() - began) * 1000)
+        while not self._stop.is_set():
+            began = time.monotonic()
+            works = self._works = await self._build()
+            log.info("engine started in %.0f ms", (time.monotonic() - began) * 1000)
+            await self._run(works, self._stop)
+
+    async def _run(self, works: Works, stop: asyncio.Event) -> None:
+        """Run until stopped, or until all of it has to be made anew; end in the order source, state, journal."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 working = [
                     tasks.create_task(works.writer.run(), name="writer"),
-                    tasks.create_task(works.source.run(), name="source"),
+                    tasks.create_task(_follow(works), name="source"),
                 ]
                 if works.checking is not None:
                     working.append(tasks.create_task(works.checking.run(), name="checks"))
-                await self._stop.wait()
+                if works.journal is not None:
+                    working.append(tasks.create_task(works.journal.run(), name="journal"))
+                await _until_over(works, stop)
                 for task in working:
                     task.cancel()
         finally:
@@ -253,3 +267,26 @@ class Engine:
                 await works.checking.close()
             await works.source.close()
             works.writer.publish()
+            if works.journal is not None:
+                await works.journal.close()
+
+
+async def _follow(works: Works) -> None:
+    """Follow the source, once what an earlier run knew is there."""
+    if works.journal is not None:
+        await works.journal.recovered()
+    await works.source.run()
+
+
+async def _until_over(works: Works, stop: asyncio.Event) -> None:
+    """Wait until the engine is stopped, or the chain has begun anew and the journal has a new epoch."""
+    if works.renewed is None:
+        await stop.wait()
+        return
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(event.wait()) for event in (stop, works.renewed)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+    if not stop.is_set() and works.journal is not None:
+        await works.journal.begin_epoch()

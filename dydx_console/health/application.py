@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dydx_console.health.documents import (
     Problem,
     config_body,
+    errors_body,
     live_body,
     network_body,
     overview_body,
@@ -36,6 +37,7 @@ LINKS = {
     "network": "/health/network",
     "fresh": "/health/network?probe=1",
     "config": "/health/config",
+    "errors": "/health/errors",
     "ready": "/health/ready",
     "live": "/health/live",
     "metrics": "/metrics",
@@ -53,6 +55,7 @@ def application(port: HealthPort, prober: Prober, at: Listen) -> Starlette:
             Route("/health/", routes.overview),
             Route("/health/network", routes.network),
             Route("/health/config", routes.config),
+            Route("/health/errors", routes.errors),
             Route("/health/ready", routes.ready),
             Route("/health/live", routes.live),
             Route("/metrics", routes.metrics),
@@ -102,6 +105,11 @@ class _Routes:
         _no_query(request)
         facts = self._port.health()
         return _json(config_body(facts), 400 if facts.status is HealthStatus.MISCONFIGURED else 200)
+
+    async def errors(self, request: Request) -> Response:
+        """What failed in this run, and how often."""
+        _no_query(request)
+        return _json(errors_body(self._port.health()), 200)
 
     async def ready(self, request: Request) -> Response:
         """Whether the picture may be relied on."""

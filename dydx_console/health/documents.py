@@ -5,14 +5,20 @@ anything that could be a key are taken out, should a sentence from outside carry
 """
 
 import re
+from dataclasses import replace
 
 from pydantic import Field
 
+from dydx_console.domain.faults import FaultCount
 from dydx_console.ports.health import HealthFacts, HealthStatus, ServedNetwork
-from dydx_console.views.documents import Part, Time
+from dydx_console.views.documents import BreakerItem, Part, RateLimitItem, Time
+from dydx_console.views.limits import breaker_item, rate_limit_item
 
 __all__ = [
+    "MOST_ERRORS",
     "EnvironmentPart",
+    "ErrorCount",
+    "Errors",
     "IndexerPart",
     "Live",
     "NetworkConfig",
@@ -28,6 +34,7 @@ __all__ = [
     "SafetyPart",
     "UrlsPart",
     "config_body",
+    "errors_body",
     "live_body",
     "network_body",
     "overview_body",
@@ -49,6 +56,8 @@ UNTOLD = {
 }
 NOT_RUNNING = "the engine does not run"
 MAX_TEXT = 1_000
+MOST_ERRORS = 100
+"""Rows of /health/errors."""
 PRIVATE = re.compile(
     r"dydx(?:val(?:oper|cons))?(?:pub)?1[0-9a-z]{6,}"  # addresses in bech32
     r"|(?<=//)[^/@\s]*@"  # user and password of a URL
@@ -108,6 +117,7 @@ class IndexerPart(Part):
     height: int | None
     stream_state: str | None
     stream_age_s: float | None = Field(description="Seconds since the newest block that the figures rest on")
+    trouble: str | None = Field(description="The newest thing that befell the stream and is not over")
 
 
 class NodePart(Part):
@@ -132,6 +142,8 @@ class NetworkHealth(Part):
     indexer: IndexerPart
     node: NodePart
     lag_blocks: int | None = Field(description="How many blocks the Indexer trails the node")
+    rate_limits: tuple[RateLimitItem, ...] = Field(description="Request budgets of the Indexer that were used so far")
+    breakers: tuple[BreakerItem, ...] = Field(description="Endpoint groups that have failed too often in this run")
     warnings: tuple[str, ...]
     errors: tuple[str, ...]
 
@@ -163,6 +175,29 @@ class Overview(Part):
 
 class OverviewFault(Overview, Problem):
     """The same where the network is out of reach or not the configured one."""
+
+
+class ErrorCount(Part):
+    """One kind of failure at one endpoint of one wire."""
+
+    kind: str = Field(
+        description="UNREACHABLE TIMEOUT TLS RATE_LIMITED GEO_BLOCKED NOT_FOUND REJECTED SERVER or BAD_ANSWER"
+    )
+    source: str = Field(description="REST WEBSOCKET or GRPC")
+    endpoint: str = Field(description="Host and path, channel or method; never whose account")
+    count: int
+    first_at: Time | None
+    last_at: Time
+    sample: str = Field(description="The text of the last one")
+
+
+class Errors(Part):
+    """What went wrong in this run, whether or not it was made good: the rows seen last come first."""
+
+    at: Time = Field(description="When the evidence was taken")
+    total: int = Field(description="All failures of the run")
+    left_out: int = Field(description="Rows beyond the 100 that are listed")
+    errors: tuple[ErrorCount, ...]
 
 
 class Ready(Part):
@@ -207,6 +242,7 @@ def network_body(facts: HealthFacts, *, probed: bool) -> NetworkHealth:
             height=facts.indexer_height,
             stream_state=_shown_or_none(facts.stream_state),
             stream_age_s=facts.stream_age_s,
+            trouble=_shown_or_none(facts.stream_trouble),
         ),
         node=NodePart(
             height=facts.node_height,
@@ -215,6 +251,14 @@ def network_body(facts: HealthFacts, *, probed: bool) -> NetworkHealth:
             version=_shown_or_none(facts.node_version),
         ),
         lag_blocks=facts.lag_blocks,
+        rate_limits=tuple(
+            rate_limit_item(replace(budget, host=shown(budget.host), bucket=shown(budget.bucket)))
+            for budget in facts.budgets
+        ),
+        breakers=tuple(
+            breaker_item(replace(held, group=shown(held.group), text=shown(held.text)), facts.monotonic_s)
+            for held in facts.breakers
+        ),
         warnings=tuple(map(shown, facts.warnings)),
         errors=tuple(map(shown, facts.errors)),
     )
@@ -239,6 +283,17 @@ def overview_body(facts: HealthFacts, links: dict[str, str]) -> Overview:
     overview = Overview(status=standing(facts), summary=_summary(facts), links=links)
     fault = _fault(facts)
     return overview if fault is None else OverviewFault(**dict(overview), **dict(fault))
+
+
+def errors_body(facts: HealthFacts) -> Errors:
+    """Return the body of /health/errors, the rows that were seen last first."""
+    newest = sorted(facts.faults, key=lambda row: row.last_at, reverse=True)
+    return Errors(
+        at=facts.at,
+        total=sum(row.count for row in newest),
+        left_out=max(len(newest) - MOST_ERRORS, 0),
+        errors=tuple(map(_error, newest[:MOST_ERRORS])),
+    )
 
 
 def ready_body(facts: HealthFacts) -> Ready | Problem:
@@ -275,6 +330,18 @@ def _summary(facts: HealthFacts) -> str:
     parts.append(f"stream {facts.stream_state or 'unknown'}")
     parts.append("lag unknown" if facts.lag_blocks is None else f"lag {facts.lag_blocks} blocks")
     return shown(", ".join(parts))
+
+
+def _error(row: FaultCount) -> ErrorCount:
+    return ErrorCount(
+        kind=row.kind,
+        source=row.source,
+        endpoint=shown(row.endpoint),
+        count=row.count,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        sample=shown(row.last_text),
+    )
 
 
 def _network(network: ServedNetwork) -> NetworkPart:

@@ -1,9 +1,12 @@
 """The same evidence as OpenMetrics text. Source of the format: prometheus/OpenMetrics specification/OpenMetrics.md."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from dydx_console.domain.faults import FaultCount
+from dydx_console.domain.limits import BreakerState, BreakerStatus, Budget
 from dydx_console.health.documents import Ready, ready_body, shown, standing
 from dydx_console.ports.health import HealthFacts, HealthStatus
 
@@ -29,7 +32,7 @@ class _Family:
 
 def metrics_text(facts: HealthFacts) -> str:
     """Return the metrics. What is unknown is left out, and so are counters whose name is no metric's or is taken."""
-    families = {family.name: family for family in _gauges(facts)}
+    families = {family.name: family for family in (*_gauges(facts), *_limits(facts))}
     for family in _counters(facts.counters or {}):
         families.setdefault(family.name, family)
     lines = [line for family in families.values() for line in _lines(family)]
@@ -51,6 +54,9 @@ def _gauges(facts: HealthFacts) -> Iterator[_Family]:
     if facts.stream_state is not None:
         sample = ("", {"state": facts.stream_state}, "1")
         yield _Family("stream_state", "gauge", "State of the stream: 1 with the state as a label.", (sample,))
+    if facts.stream_trouble is not None:
+        sample = ("", {"trouble": facts.stream_trouble}, "1")
+        yield _Family("stream_trouble", "gauge", "What befell the stream and is not over, as a label.", (sample,))
     if facts.stream_age_s is not None:
         yield _gauge("stream_age", "seconds", "Age of the newest block that the figures rest on.", facts.stream_age_s)
     if facts.indexer_height is not None:
@@ -59,8 +65,67 @@ def _gauges(facts: HealthFacts) -> Iterator[_Family]:
         yield _gauge("node_height", "blocks", "Newest block that the node has.", facts.node_height)
     if facts.lag_blocks is not None:
         yield _gauge("indexer_lag", "blocks", "Blocks that the Indexer trails the node.", facts.lag_blocks)
+    if facts.open_gaps is not None:
+        yield _gauge("open_gaps", "", "Lost messages that may still come or be read again.", facts.open_gaps)
     yield _gauge("open_warnings", "", "Warnings that stand.", len(facts.warnings))
     yield _gauge("open_errors", "", "Errors that stand.", len(facts.errors))
+
+
+def _limits(facts: HealthFacts) -> Iterator[_Family]:
+    """Return budgets, breakers and failures; a family without any sample is left out."""
+    families = (
+        _budgets("rate_limit_requests", "requests", "What a request budget allows.", facts, lambda held: held.limit),
+        _budgets(
+            "rate_limit_remaining_requests", "requests", "What is left of it.", facts, lambda held: held.remaining
+        ),
+        _budgets(
+            "rate_limit_waiting_requests", "requests", "Reads that queue for it.", facts, lambda held: held.waiting
+        ),
+        _budgets(
+            "rate_limit_wait_seconds",
+            "seconds",
+            "About how long a read waits.",
+            facts,
+            lambda held: held.expected_wait_s,
+        ),
+        _breakers(facts.breakers),
+        _errors(facts.faults),
+    )
+    return (family for family in families if family.samples)
+
+
+def _budgets(name: str, unit: str, text: str, facts: HealthFacts, value: Callable[[Budget], float]) -> _Family:
+    samples = {(shown(held.host), shown(held.bucket)): _number(value(held)) for held in facts.budgets}
+    return _Family(
+        name,
+        "gauge",
+        text,
+        tuple(("", {"host": host, "bucket": bucket}, number) for (host, bucket), number in samples.items()),
+        unit,
+    )
+
+
+def _breakers(breakers: tuple[BreakerStatus, ...]) -> _Family:
+    label = PREFIX + "breaker"
+    states = {shown(held.group): held.state for held in breakers}
+    samples = tuple(
+        ("", {"group": group, label: each.value}, "1" if each is state else "0")
+        for group, state in states.items()
+        for each in BreakerState
+    )
+    return _Family("breaker", "stateset", "Whether an endpoint group of the Indexer is asked.", samples)
+
+
+def _errors(faults: tuple[FaultCount, ...]) -> _Family:
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for row in faults:
+        # what is private in them is cut out, after which two may be one
+        counts[(row.kind.value, row.source.value, shown(row.endpoint))] += row.count
+    samples = tuple(
+        ("_total", {"kind": kind, "source": source, "endpoint": endpoint}, str(count))
+        for (kind, source, endpoint), count in counts.items()
+    )
+    return _Family("errors", "counter", "Failures of the run, whether or not they were made good.", samples)
 
 
 def _counters(counters: Mapping[str, int]) -> Iterator[_Family]:

@@ -7,6 +7,7 @@ from pydantic.json_schema import models_json_schema
 
 from dydx_console import __version__
 from dydx_console.health.documents import (
+    Errors,
     Live,
     NetworkConfig,
     NetworkConfigFault,
@@ -52,6 +53,7 @@ def openapi_document() -> dict[str, Any]:
     """Return the document: every path with every answer that it can give."""
     models: tuple[type[BaseModel], ...] = (
         Problem,
+        Errors,
         Live,
         NetworkConfig,
         NetworkConfigFault,
@@ -95,6 +97,7 @@ def _paths() -> dict[str, Any]:
             "network", "The network and its evidence", _json("", NetworkHealth), network_faults, PROBE
         ),
         "/health/config": _get("config", "The network as configured", _json("", NetworkConfig), config_fault),
+        "/health/errors": _get("errors", "What failed in this run, by kind, wire and endpoint", _json("", Errors), {}),
         "/health/ready": _get("ready", "Whether the picture may be relied on", _json("", Ready), not_ready),
         "/health/live": _get("live", "Whether the engine's loop turns", _json("", Live), not_live),
         "/metrics": _get("metrics", "Metrics for monitoring", metrics, {}),

@@ -2,13 +2,12 @@
 
 import fcntl
 import os
-import re
 import stat
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import quote
 
+from dydx_console.journal.names import epochs_in, file_name, name_of
 from dydx_console.ports.journal import JournalId, JournalOwnedError, JournalUnavailableError
 
 __all__ = ["OwnerLock", "Place", "begin_file", "move_aside", "stamped", "sync_folder"]
@@ -28,21 +27,16 @@ class Place:
     def __init__(self, root: Path, identity: JournalId) -> None:
         self.identity = identity
         self._root = root.absolute()
-        self._network = self._root / _name(identity.network)
-        self.folder = self._network / _name(identity.address)
-        self._pattern = re.compile(re.escape(_name(identity.chain_id)) + r"\.([1-9][0-9]{0,8})\.db")
+        self._network = self._root / name_of(identity.network)
+        self.folder = self._network / name_of(identity.address)
 
     def path(self, epoch: int) -> Path:
         """Return the file of an epoch."""
-        return self.folder / f"{_name(self.identity.chain_id)}.{epoch}.db"
+        return self.folder / file_name(self.identity.chain_id, epoch)
 
     def epochs(self) -> tuple[int, ...]:
         """Return the epochs that have a file, ascending."""
-        try:
-            names = os.listdir(self.folder)
-        except FileNotFoundError:
-            return ()
-        return tuple(sorted(int(match[1]) for name in names if (match := self._pattern.fullmatch(name))))
+        return epochs_in(self.folder, self.identity.chain_id)
 
     def make_folders(self) -> None:
         """Make the folders, for their owner alone. Raises JournalUnavailableError for another person's."""
@@ -54,12 +48,6 @@ class Place:
                 raise JournalUnavailableError(f"the folder {folder} belongs to another user")
             if stat.S_IMODE(found.st_mode) != 0o700:
                 folder.chmod(0o700)
-
-
-def _name(text: str) -> str:
-    """Return a text as a part of a file name, different for different texts."""
-    quoted = quote(text, safe="")
-    return quoted if quoted.strip(".") else quoted.replace(".", "%2E") or "%"
 
 
 class OwnerLock:

@@ -230,6 +230,7 @@ _FIRST = Migration(
             count INTEGER NOT NULL,
             last_at INTEGER NOT NULL,
             last_text TEXT NOT NULL,
+            first_at INTEGER,
             PRIMARY KEY (run, kind, source, endpoint)
         )""",
         "CREATE INDEX error_metrics_by_time ON error_metrics (last_at)",

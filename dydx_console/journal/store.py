@@ -28,20 +28,16 @@ class Store:
         self._is_clean = True
 
     async def connect(self, path: Path) -> None:
-        """Connect to a file that exists. Raises sqlite3.Error."""
+        """Connect to a file that exists. Raises sqlite3.Error; then, as where this is cancelled, there is none."""
         self._connection = await aiosqlite.connect(
             uri_of(path, "rw"), uri=True, isolation_level=None, timeout=BUSY_S, factory=self._factory
         )
         self._is_durable, self._is_clean = None, True
-        # macOS brings data to the disk itself only when it is asked to by name; elsewhere these two do nothing
-        for pragma in (
-            "foreign_keys=ON",
-            "trusted_schema=OFF",
-            "fullfsync=ON",
-            "checkpoint_fullfsync=ON",
-            f"journal_size_limit={MOST_WAL_BYTES}",
-        ):
-            await self._run(f"PRAGMA {pragma}")
+        try:
+            await self._prepare()
+        except BaseException:
+            await self.close()
+            raise
 
     async def transact(self, statements: Iterable[Statement], *, durable: bool) -> None:
         """Run statements in one transaction: all of them, or none.
@@ -68,6 +64,17 @@ class Store:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+    async def _prepare(self) -> None:
+        # macOS brings data to the disk itself only when it is asked to by name; elsewhere these two do nothing
+        for pragma in (
+            "foreign_keys=ON",
+            "trusted_schema=OFF",
+            "fullfsync=ON",
+            "checkpoint_fullfsync=ON",
+            f"journal_size_limit={MOST_WAL_BYTES}",
+        ):
+            await self._run(f"PRAGMA {pragma}")
 
     async def _run(self, sql: str) -> None:
         await self._open().execute(sql)

@@ -14,6 +14,7 @@ from dydx_console.journal.reader import JournalReader
 from dydx_console.journal.schema import MIGRATIONS, Migration
 from dydx_console.journal.statements import Statement, fact_statements, intent_statements
 from dydx_console.journal.store import Store
+from dydx_console.journal.taking import Taking
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.journal import (
     Cursor,
@@ -126,12 +127,17 @@ class Journal:
         """The same journal for reading; what was just written is there after `flush`."""
         return self._reader
 
+    @property
+    def waiting(self) -> int:
+        """How many rows have been taken and are not committed."""
+        return self._pending.count + self._writing.count
+
     def write(self, facts: Iterable[JournalFact]) -> None:
         """Take facts without waiting; never raises. They are committed together, soon, and merged by id.
 
         The facts of one call are taken together or missed together.
         """
-        waiting = self._pending.count + self._writing.count
+        waiting = self.waiting
         if self._is_closed or waiting >= self._limits.most_waiting:
             self._miss(sum(not isinstance(fact, Cursor | EquityPoint) for fact in facts))
             return
@@ -456,13 +462,14 @@ async def open_journal(
         migrations: the schema's history; other ones for tests.
         factory: the class of the writing connection; other ones for tests.
 
-    Raises JournalOwnedError, JournalNewerError, JournalMigrationError, JournalUnavailableError.
+    Where this is cancelled, the journal is owned no longer than its file is worked on. Raises JournalOwnedError,
+    JournalNewerError, JournalMigrationError, JournalUnavailableError.
     """
     place = Place(root, identity)
-    lock = await asyncio.to_thread(_owned, place)
+    opening = Opening(place, clock, migrations)
+    taking = Taking(place, opening)
     try:
-        opening = Opening(place, clock, migrations)
-        recovery = await asyncio.to_thread(opening.open)
+        lock, recovery = await asyncio.to_thread(taking.run)
         journal = Journal(
             lock,
             opening,
@@ -474,14 +481,6 @@ async def open_journal(
         )
         await journal.connect()
     except BaseException:
-        lock.release()
+        taking.leave()
         raise
     return journal
-
-
-def _owned(place: Place) -> OwnerLock:
-    try:
-        place.make_folders()
-        return OwnerLock(place.folder)
-    except OSError as error:
-        raise JournalUnavailableError(f"the journal's folder {place.folder}: {reason_of(error)}") from error

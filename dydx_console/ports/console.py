@@ -27,6 +27,11 @@ class ConsolePort(Protocol):
         """Why the engine ended by itself, in one line; None while it runs."""
         ...
 
+    @property
+    def applied(self) -> int:
+        """How many events the engine has taken in so far."""
+        ...
+
     def monotonic(self) -> float:
         """Return the engine's clock, the one that snapshots are stamped with; ages grow by it."""
         ...

@@ -7,6 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from dydx_console.domain.faults import FaultCount
+from dydx_console.domain.limits import BreakerStatus, Budget
+
 __all__ = ["HealthFacts", "HealthPort", "HealthStatus", "ServedNetwork"]
 
 
@@ -44,7 +47,10 @@ class HealthFacts:
     """The engine's latest evidence; never an address, an amount or a secret. None is unknown.
 
     `running` tells that the engine's loop turns, `ready` that the picture may be relied on (stream LIVE or DELAYED).
-    `lag_blocks` is how far the Indexer trails the node. `counters` are totals of the run by name.
+    `lag_blocks` is how far the Indexer trails the node. `counters` are totals of the run by name, which never fall.
+    `stream_trouble` is what befell the stream and is not over, `open_gaps` the lost messages that may still come.
+    `monotonic_s` is the moment of the evidence on the clock by which breakers have theirs. `faults` are counted by
+    kind, wire and endpoint, in no particular order; their texts are the venue's.
     """
 
     status: HealthStatus
@@ -65,6 +71,12 @@ class HealthFacts:
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     counters: Mapping[str, int] | None = None
+    stream_trouble: str | None = None
+    open_gaps: int | None = None
+    monotonic_s: float = 0.0
+    budgets: tuple[Budget, ...] = ()
+    breakers: tuple[BreakerStatus, ...] = ()
+    faults: tuple[FaultCount, ...] = ()
 
 
 class HealthPort(Protocol):

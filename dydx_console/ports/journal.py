@@ -159,9 +159,10 @@ class EquityPoint:
 class Cursor:
     """How far a source of the venue has been read without a hole: everything from `oldest_*` to `newest_*`.
 
-    `source` names what was read and of which subaccounts. `read` of the venue's `total` rows are here, counted in the
-    venue's order; `is_complete` says that nothing older exists. It is committed together with the rows that it counts,
-    so it never claims more than the journal has; where it is behind, reading on from it merges by id.
+    `source` names what was read and of which subaccounts. The newest is the row number `read` of the venue's `total`,
+    counted in the venue's order; `is_complete` says that nothing older exists than is here. It is committed together
+    with the rows that it counts, so it never claims more than the journal has; where it is behind, reading on from it
+    merges by id.
     """
 
     source: str

@@ -13,6 +13,7 @@ from dydx_console.domain.chain import (
     NodeSubaccount,
     OraclePrice,
 )
+from dydx_console.domain.nodeaccount import Perpetual
 
 __all__ = ["NodePort"]
 
@@ -55,6 +56,10 @@ class NodePort(Protocol):
 
     async def oracle_prices(self) -> tuple[OraclePrice, ...]:
         """Return every oracle price."""
+        ...
+
+    async def perpetuals(self) -> tuple[Perpetual, ...]:
+        """Return every perpetual's parameters and funding index."""
         ...
 
     async def block_rate_limits(self) -> BlockRateLimits:

@@ -1,26 +1,30 @@
 """The console's whole state: every event goes in here, and the changed sections come out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from dydx_console.domain import events as ev
 from dydx_console.domain.fill import Fill
-from dydx_console.domain.flows import Reward
+from dydx_console.domain.flows import Reward, Transfer
 from dydx_console.domain.ids import PositionKey, StreamVersion, parent_of
+from dydx_console.domain.journal import NO_JOURNAL
 from dydx_console.domain.position import ChildState
 from dydx_console.state.accounting import Ledger, Ledgers
 from dydx_console.state.books import Books
+from dydx_console.state.epoch import EpochWatch
 from dydx_console.state.fills import Fills
 from dydx_console.state.freshness import Freshness
 from dydx_console.state.funding import Funding
 from dydx_console.state.holdings import Holdings
+from dydx_console.state.journal import Coverage, Unwritten
 from dydx_console.state.limits import Limits
 from dydx_console.state.margin import AccountMargin, account_margin
 from dydx_console.state.markets import Markets
 from dydx_console.state.node import NodeWatch
+from dydx_console.state.nodeaccount import Figures, NodeAccount
 from dydx_console.state.orders import Listing, Orders
 from dydx_console.state.tape import Candles, Tape
 from dydx_console.state.transfers import Transfers
@@ -103,6 +107,7 @@ class ConsoleState:
         self.funding = Funding()
         self.freshness = Freshness() if freshness is None else freshness
         self.node = NodeWatch()
+        self.node_account = NodeAccount()
         self.limits = Limits()
         self.transfers = Transfers()
         self.rewards: dict[tuple[object, ...], Reward] = {}
@@ -112,6 +117,11 @@ class ConsoleState:
         self.refusals = 0
         self.funded_parents: int | None = None
         """How many parent subaccounts of the address were ever funded, None before that has been read."""
+        self.epoch = EpochWatch()
+        self.coverage = Coverage()
+        self.journal = NO_JOURNAL
+        self.unwritten: Unwritten | None = None
+        """What the journal has not been given yet, None where nobody asks."""
         self._ledgers = Ledgers(self.fills)
         self._apply: dict[type, Callable[[Any], Changes]] = {
             ev.ConnectionOpened: self._opened,
@@ -156,6 +166,11 @@ class ConsoleState:
             ev.NodeHead: self._node_head,
             ev.NodeFailed: self._node_failed,
             ev.NodeChecked: self._node_checked,
+            ev.NodeAccountRead: self._node_account_read,
+            ev.NodeAccountFailed: self._node_account_failed,
+            ev.NodeAccountLeft: self._node_account_left,
+            ev.Recalled: self._recalled,
+            ev.JournalTold: self._journal_told,
         }
 
     def apply(self, event: ev.Event) -> Changes:
@@ -182,17 +197,32 @@ class ConsoleState:
         held = {PositionKey(position.subaccount, position.market) for position in self.holdings.positions}
         return tuple(sorted(held | set(self.fills.keys()) | self.funding.keys()))
 
-    def margin(self) -> AccountMargin | None:
-        """Return the account's margin figures, None until the venue has answered for it."""
-        if self.watched is None or self.exists is None:
+    def figures(self) -> Figures:
+        """Return what the account holds: by the Indexer, or by a node while that stands in for it."""
+        return self.node_account.figures(self.holdings, self.markets.all)
+
+    def margin(self, figures: Figures | None = None) -> AccountMargin | None:
+        """Return the account's margin figures, None until the venue has answered for it.
+
+        Which subaccounts there are, the Indexer alone tells: as long as it knows of none, a node's figures leave the
+        whole account's equity unknown.
+        """
+        if self.watched is None or (self.exists is None and not self.node_account.stands_in):
             return None
-        return account_margin(
-            self.holdings.subaccounts,
-            self.holdings.positions,
-            self.holdings.balances,
-            self.markets.all,
-            self.watched.parent,
-        )
+        held = self.figures() if figures is None else figures
+        margin = account_margin(held.subaccounts, held.positions, held.balances, held.markets, self.watched.parent)
+        return margin if self.exists or not self.node_account.stands_in else replace(margin, equity=None)
+
+    def note_unwritten(self) -> Unwritten:
+        """Note from now on what the journal has not been given, and return where."""
+        if self.unwritten is None:
+            self.unwritten = Unwritten()
+            self.fills.unwritten = self.unwritten.fills
+        return self.unwritten
+
+    def _touch(self, order_ids: Iterable[str], source: str) -> None:
+        if self.unwritten is not None:
+            self.unwritten.touch(order_ids, source)
 
     def _is_ours(self, address: str | None, subaccount: int | None) -> bool:
         watched = self.watched
@@ -267,7 +297,7 @@ class ConsoleState:
         return Changes({Section.STREAM})
 
     def _budgets_told(self, event: ev.BudgetsTold) -> Changes:
-        self.limits.told(event.budgets)
+        self.limits.told(event.budgets, event.at)
         return Changes({Section.STREAM})
 
     def _breaker_changed(self, event: ev.BreakerChanged) -> Changes:
@@ -289,7 +319,7 @@ class ConsoleState:
         self._anchor(taken, event.block_height, event.version)
         ids = frozenset(patch.id for patch in event.orders)
         listing = Listing(event.version, event.parent, event.subaccount, ids, event.block_height, self.block_time)
-        self.orders.take_listing(listing, event.orders)
+        self._touch(self.orders.take_listing(listing, event.orders), "SNAPSHOT")
         return Changes({Section.ACCOUNT, Section.ORDERS, Section.STREAM})
 
     def _account_update(self, event: ev.AccountUpdate) -> Changes:
@@ -301,25 +331,40 @@ class ConsoleState:
             self.exists = True
             self.funding.take_rows(rows, event.version)
             changes.sections.add(Section.ACCOUNT)
-        if self.orders.take_rows(event.orders, event.version):
+        if told := self.orders.take_rows(event.orders, event.version):
+            self._touch(told, "STREAM")
             changes.sections.add(Section.ORDERS)
         if event.fills:
             changes.new_fills = self._book_fills(event.fills, None)
             changes.sections |= {Section.FILLS, Section.ORDERS, Section.ACCOUNT}
         if event.transfers:
-            self.transfers.take(event.transfers)
+            self._take_transfers(event.transfers)
             changes.sections.add(Section.TRANSFERS)
         if event.reward is not None:
-            self.rewards[(event.reward.height, event.reward.amount)] = event.reward
+            self._take_reward(event.reward)
         return changes
+
+    def _take_transfers(self, transfers: tuple[Transfer, ...]) -> None:
+        new = self.transfers.take(transfers)
+        if self.unwritten is not None:
+            self.unwritten.transfers += new
+
+    def _take_reward(self, reward: Reward) -> None:
+        name = (reward.height, reward.amount)
+        if self.unwritten is not None and name not in self.rewards:
+            self.unwritten.rewards.append(reward)
+        self.rewards[name] = reward
 
     def _book_fills(self, fills: tuple[Fill, ...], offset: int | None) -> tuple[Fill, ...]:
         new, touched = self.fills.take(fills, offset=offset)
-        for fill in new:
-            if fill.order_id is not None:
-                self.orders.take_execution(fill.order_id, fill.size, fill.price)
-        self._ledgers.forget(touched)
+        self._count_executions(new, touched)
         return new
+
+    def _count_executions(self, new: tuple[Fill, ...], touched: set[PositionKey]) -> None:
+        for fill in new:
+            if fill.order_id is not None and self.orders.take_execution(fill.order_id, fill.size, fill.price):
+                self._touch((fill.order_id,), "FILL")
+        self._ledgers.forget(touched)
 
     def _anchor(self, children: tuple[ChildState, ...], height: int | None, mark: StreamVersion | None) -> None:
         for child in children:
@@ -345,7 +390,7 @@ class ConsoleState:
         if not self._is_ours(event.address, None):
             return Changes()
         ours = tuple(patch for patch in event.orders if self._is_ours(None, patch.subaccount))
-        self.orders.take_read(ours, event.connection)
+        self._touch(self.orders.take_read(ours, event.connection), "REST")
         return Changes({Section.ORDERS})
 
     def _fills_read(self, event: ev.FillsRead) -> Changes:
@@ -355,19 +400,23 @@ class ConsoleState:
         self.fills.is_known = True
         offset = (event.offset or 0) if event.in_chain_order else None
         self._book_fills(ours, offset)
+        if offset is not None:
+            self.coverage.page(offset, event.fills, event.total)
         return Changes({Section.FILLS, Section.ORDERS, Section.ACCOUNT})
 
     def _transfers_read(self, event: ev.TransfersRead) -> Changes:
         if not self._is_ours(event.address, None):
             return Changes()
-        self.transfers.take(event.transfers)
+        self._take_transfers(event.transfers)
         return Changes({Section.TRANSFERS})
 
     def _funding_read(self, event: ev.FundingRead) -> Changes:
         if not self._is_ours(event.address, None):
             return Changes()
         ours = [payment for payment in event.payments if self._is_ours(None, payment.subaccount)]
-        self.funding.take_payments(ours, event.subaccount)
+        new = self.funding.take_payments(ours, event.subaccount)
+        if self.unwritten is not None:
+            self.unwritten.payments += new
         return Changes({Section.FUNDING, Section.ACCOUNT})
 
     def _markets_update(self, event: ev.MarketsUpdate) -> Changes:
@@ -415,6 +464,7 @@ class ConsoleState:
         return self._committed(event.height, event.time)
 
     def _committed(self, height: int, time: datetime) -> Changes:
+        self.epoch.head(height, time)
         if self.height is not None and height <= self.height:
             return Changes()
         self.height, self.block_time = height, time
@@ -432,6 +482,35 @@ class ConsoleState:
     def _node_checked(self, event: ev.NodeChecked) -> Changes:
         self.node.checked(event.info, event.syncing, event.binding, event.contradiction)
         return Changes({Section.NODE})
+
+    def _recalled(self, event: ev.Recalled) -> Changes:
+        """Take what an earlier run knew, as of before this run's first connection; the venue has yet to be asked."""
+        if not self._is_ours(event.address, None):
+            return Changes()
+        new, touched = self.fills.recall(event.fills)
+        self._count_executions(new, touched)
+        self._touch(self.orders.take_read(event.orders, 0), "JOURNAL")
+        self._take_transfers(event.transfers)
+        self.funding.recall(event.payments)
+        return Changes({Section.FILLS, Section.ORDERS, Section.TRANSFERS, Section.FUNDING, Section.ACCOUNT})
+
+    def _journal_told(self, event: ev.JournalTold) -> Changes:
+        self.journal = event.view
+        return Changes({Section.STREAM})
+
+    def _node_account_read(self, event: ev.NodeAccountRead) -> Changes:
+        if not self.node_account.take(event.told, event.age_s, event.at):
+            return Changes()
+        return Changes({Section.ACCOUNT, Section.NODE})
+
+    def _node_account_failed(self, event: ev.NodeAccountFailed) -> Changes:
+        self.node_account.failed()
+        problems = (Problem(event.at, "the account by a node", event.text),) if event.is_first else ()
+        return Changes({Section.NODE}, problems=problems)
+
+    def _node_account_left(self, _event: ev.NodeAccountLeft) -> Changes:
+        self.node_account.leave()
+        return Changes({Section.ACCOUNT, Section.NODE})
 
     def _time_read(self, event: ev.TimeRead) -> Changes:
         self.freshness.clock(event.venue_time, event.asked_at, event.at)

@@ -48,6 +48,8 @@ class Fills:
         self._keys_at: dict[int, list[PositionKey]] = {}
         self.is_known = False
         """Whether fills have been read by REST: without that, older ones may exist."""
+        self.unwritten: set[str] | None = None
+        """Where the ids of fills that are new, or known better than before, are noted; None notes none."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -58,6 +60,20 @@ class Fills:
     def get(self, fill_id: str) -> Fill | None:
         """Return one fill."""
         return self._by_id.get(fill_id)
+
+    def place(self, fill_id: str) -> int | None:
+        """Return a fill's place in the venue's order, None where it is not known."""
+        return self._places.get(fill_id)
+
+    def recall(self, fills: Iterable[tuple[Fill, int | None]]) -> tuple[tuple[Fill, ...], set[PositionKey]]:
+        """Merge fills of an earlier run, each with its place where that is known; returns what `take` does."""
+        new: list[Fill] = []
+        touched: set[PositionKey] = set()
+        for fill, place in fills:
+            found, changed = self.take((fill,), offset=place)
+            new += found
+            touched |= changed
+        return tuple(new), touched
 
     def newest(self, count: int) -> tuple[Fill, ...]:
         """Return the last `count` fills, newest first."""
@@ -98,13 +114,20 @@ class Fills:
                 self._places[fill.id] = offset + index
             if held is None:
                 new.append(fill)
+                self._note(fill.id)
                 if not self._add(fill):
                     touched.add(_key(fill))
                 continue
             merged = merge_fill(held, fill)
-            if (is_placed or merged is not held) and self._replace(held, merged):
-                touched.add(_key(held))
+            if is_placed or merged is not held:
+                self._note(fill.id)
+                if self._replace(held, merged):
+                    touched.add(_key(held))
         return tuple(new), touched
+
+    def _note(self, fill_id: str) -> None:
+        if self.unwritten is not None:
+            self.unwritten.add(fill_id)
 
     def _add(self, fill: Fill) -> bool:
         """Add a fill; returns whether it stands at the end of its position's sequence and moved no other."""

@@ -56,7 +56,8 @@ class StreamView:
     """The stream as a whole: its worst channel's state, and counters of the run.
 
     `block_interval_s` is the median time between blocks, None before two are known. `fallback` is POLLING while the
-    picture is read by HTTP, `trouble` the newest thing that befell the stream and is not over.
+    picture is read by HTTP, `trouble` the newest thing that befell the stream and is not over. `gaps` are the lost
+    messages of the run, among them `open_gaps` that may still come or be read again: the others only grow.
     """
 
     state: PictureState
@@ -71,6 +72,7 @@ class StreamView:
     block_interval_s: float | None = None
     fallback: str | None = None
     trouble: StreamCondition | None = None
+    open_gaps: int = 0
 
     def later(self, elapsed_s: float) -> tuple[PictureState, float | None]:
         """Return state and age `elapsed_s` after this view if nothing arrived."""
@@ -280,6 +282,10 @@ class Freshness:
         """Return the Indexer's clock at a moment, None before anything measured it."""
         return self._clock.venue_time(at)
 
+    def age_s(self, block_time: datetime | None, at: float) -> float | None:
+        """Return how old a picture is that rests on a block, None where that is not known."""
+        return self._clock.age_s(block_time, at)
+
     def pace(self, at: float) -> ChainPace:
         """Return how the blocks go on."""
         return self._clock.pace(at)
@@ -311,12 +317,13 @@ class Freshness:
         views = tuple(self._view(channel, at) for channel in shown)
         live = [view for view, channel in zip(views, shown, strict=True) if not channel.left] or list(views)
         primary = self._connections.get(self.newest_connection)
+        open_gaps = len(self.holes(at))
         return StreamView(
             state=worst_of(view.state for view in live),
             age_s=max((view.age_s for view in live if view.age_s is not None), default=None),
             connected_since=primary.ready_at if primary is not None and primary.is_open else None,
             reconnects=sum(count - 1 for count in self._greeted.values()),
-            gaps=self._gaps + len(self.holes(at)),
+            gaps=self._gaps + open_gaps,
             resyncs=self._resyncs,
             rejected=self._rejected,
             channels=views,
@@ -324,6 +331,7 @@ class Freshness:
             block_interval_s=self.block_interval_s,
             fallback=PictureState.POLLING.value if self._is_polling else None,
             trouble=next((what for _, what in reversed(self._troubles)), None),
+            open_gaps=open_gaps,
         )
 
     def _connection(self, number: int, at: float) -> Connection:

@@ -96,17 +96,38 @@ class Funding:
         """Return every subaccount and market with funding."""
         return {key for key, line in self._lines.items() if line.payments or line.rows or line.carried}
 
-    def take_payments(self, payments: Iterable[FundingPayment], subaccount: int | None = None) -> None:
-        """Add payments read by REST, of one subaccount or of all; they count for what has moved until now."""
+    def recall(self, payments: Iterable[FundingPayment]) -> tuple[FundingPayment, ...]:
+        """Add payments that an earlier run knew, which say nothing of what came since; returns those not held."""
         with localcontext(MATH):
-            for payment in payments:
-                key = PositionKey(payment.subaccount, payment.market)
-                self._lines.setdefault(key, Line()).payments[payment.height] = payment
+            new = self._put(payments)
+            for line in self._lines.values():
+                line.add_up()
+        return new
+
+    def _put(self, payments: Iterable[FundingPayment]) -> tuple[FundingPayment, ...]:
+        new: list[FundingPayment] = []
+        for payment in payments:
+            line = self._lines.setdefault(PositionKey(payment.subaccount, payment.market), Line())
+            if line.payments.get(payment.height) != payment:
+                line.payments[payment.height] = payment
+                new.append(payment)
+        return tuple(new)
+
+    def take_payments(
+        self, payments: Iterable[FundingPayment], subaccount: int | None = None
+    ) -> tuple[FundingPayment, ...]:
+        """Add payments read by REST, of one subaccount or of all; they count for what has moved until now.
+
+        Returns those that were not held.
+        """
+        with localcontext(MATH):
+            new = self._put(payments)
             for key, line in self._lines.items():
                 if subaccount is None or key.subaccount == subaccount:
                     line.carried = ZERO
                     line.add_up()
         self._known = True
+        return new
 
     def rebase(self, child: ChildState, mark: StreamVersion | None) -> None:
         """Count the stream's movement of a subaccount from its rows, just read again.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from math import inf
 from statistics import median
 
 from dydx_console.state.ages import DELAYED_S, LIVE_S
@@ -17,6 +18,8 @@ __all__ = ["BlockClock", "ChainPace", "ChainState"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BLOCKS_KEPT = 50
+BLOCKS_FOR_PACE = 4
+"""Of fewer blocks one long gap, as of a halt, would pass for the usual interval and make old pictures live."""
 NODE_HEARD_S = 15.0
 """What a node said longer ago than this says nothing of now."""
 HALTED_S = 10.0
@@ -52,7 +55,7 @@ class BlockClock:
 
     def __init__(self) -> None:
         self._offset_s: float | None = None
-        self._is_measured = False
+        self._error_s = inf
         self._blocks: list[tuple[int, datetime]] = []
         self._interval_s: float | None = None
         self._node_time: datetime | None = None
@@ -67,6 +70,8 @@ class BlockClock:
     @property
     def live_limit_s(self) -> float:
         """Up to which age a picture may be called live."""
+        if len(self._blocks) < BLOCKS_FOR_PACE:
+            return LIVE_S
         return max(LIVE_S, 3 * (self._interval_s or 0.0))
 
     def block(self, height: int, block_time: datetime, at: float) -> None:
@@ -75,7 +80,7 @@ class BlockClock:
             insort(self._blocks, (height, block_time))
             del self._blocks[:-BLOCKS_KEPT]
             self._interval_s = _interval_of(self._blocks)
-        if not self._is_measured:
+        if self._error_s == inf:
             offset = _seconds(block_time) - at
             self._offset_s = offset if self._offset_s is None else max(self._offset_s, offset)
 
@@ -86,9 +91,17 @@ class BlockClock:
         self._node_heard_at = at
 
     def measured(self, venue_time: datetime, asked_at: float, at: float) -> None:
-        """Note the Indexer's clock."""
-        self._offset_s = _seconds(venue_time) - (asked_at + at) / 2
-        self._is_measured = True
+        """Note the Indexer's clock.
+
+        An answer that took long tells little: the clock was read at any moment of the way. It replaces no better one,
+        and only corrects one that it proves wrong.
+        """
+        low, high = _seconds(venue_time) - at, _seconds(venue_time) - asked_at
+        error_s = (high - low) / 2
+        if self._offset_s is None or error_s <= self._error_s:
+            self._offset_s, self._error_s = (low + high) / 2, error_s
+        else:
+            self._offset_s = min(max(self._offset_s, low), high)
 
     def told(self) -> dict[int, datetime]:
         """Return the newest blocks that the Indexer told of, by height; of one told twice differently, none."""

@@ -8,6 +8,7 @@ from decimal import Decimal, localcontext
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import Transfer
 from dydx_console.domain.ids import PositionKey
+from dydx_console.domain.journal import NO_JOURNAL, JournalView
 from dydx_console.domain.market import Market
 from dydx_console.domain.numbers import MATH, ZERO
 from dydx_console.domain.order import Order
@@ -18,6 +19,7 @@ from dydx_console.state.freshness import StreamView
 from dydx_console.state.limits import NO_LIMITS, LimitsView
 from dydx_console.state.margin import AccountMargin, PositionMargin
 from dydx_console.state.node import NO_NODE, NodeView
+from dydx_console.state.nodeaccount import Figures, NodeAccountView
 from dydx_console.state.pnl import (
     MarketPnl,
     PnlTotals,
@@ -55,6 +57,9 @@ class Snapshot:
 
     `exists` is False for an account that the venue has never seen, None before it answered; `funded_parents` counts
     the parents of its address that were ever funded. `fills` are the newest, newest first; `fills_known` counts all.
+    `node_account` says where `positions`, `balances` and `margin` come from while a node tells them, and is None while
+    the Indexer does; everything else is the Indexer's all the same. `node_account_failures` counts how often no node
+    told them although it should.
     """
 
     revision: int
@@ -77,6 +82,9 @@ class Snapshot:
     markets: Mapping[str, Market]
     node: NodeView = NO_NODE
     limits: LimitsView = NO_LIMITS
+    journal: JournalView = NO_JOURNAL
+    node_account: NodeAccountView | None = None
+    node_account_failures: int = 0
 
 
 _VALUED = frozenset({Section.ACCOUNT, Section.MARKETS, Section.FILLS, Section.FUNDING})
@@ -113,7 +121,7 @@ def next_snapshot(
         revision=revision,
         at=at,
         watched=state.watched,
-        exists=state.exists,
+        exists=True if state.node_account.holders else state.exists,
         funded_parents=state.funded_parents,
         height=state.height,
         block_time=state.block_time,
@@ -121,6 +129,9 @@ def next_snapshot(
         stream=state.freshness.view(at),
         node=state.node.view(at, state.height),
         limits=state.limits.view(at),
+        journal=state.journal,
+        node_account=state.node_account.view(state.freshness, at),
+        node_account_failures=state.node_account.failures,
     )
     if previous is None:
         return Snapshot(**parts)  # type: ignore[arg-type]
@@ -129,21 +140,24 @@ def next_snapshot(
 
 def _valued(state: ConsoleState) -> dict[str, object]:
     """Return the parts that rest on positions, fills, funding and prices."""
-    margin = state.margin()
+    figures = state.figures()
+    margin = state.margin(figures)
     return {
         "margin": margin,
-        "balances": state.holdings.balances,
-        "positions": tuple(_position_view(state, position, margin) for position in state.holdings.positions),
+        "balances": figures.balances,
+        "positions": tuple(_position_view(state, figures, position, margin) for position in figures.positions),
         "pnl": pnl_totals(_market_pnl(state, key) for key in state.ledger_keys()),
         "markets": dict(state.markets.all),
     }
 
 
-def _position_view(state: ConsoleState, position: Position, margin: AccountMargin | None) -> PositionView:
+def _position_view(
+    state: ConsoleState, figures: Figures, position: Position, margin: AccountMargin | None
+) -> PositionView:
     key = PositionKey(position.subaccount, position.market)
     ledger = state.ledger(key)
     cost = cost_of(position, ledger)
-    market = state.markets.get(position.market)
+    market = figures.markets.get(position.market)
     own = None if margin is None else margin.positions.get(key)
     leverage = None if own is None else own.selected_leverage
     return PositionView(
@@ -153,7 +167,7 @@ def _position_view(state: ConsoleState, position: Position, margin: AccountMargi
         oracle_price=None if market is None else market.oracle_price,
         unrealized_pnl=unrealized_pnl(position, cost.average_cost, market),
         unrealized_fraction=unrealized_fraction(position, cost.average_cost, market, leverage),
-        funding=state.funding.total(key),
+        funding=state.funding.total(key) if figures.keeps(key) else None,
         ledger=ledger,
         margin=own,
     )

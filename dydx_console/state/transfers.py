@@ -24,14 +24,29 @@ class Transfers:
     def __len__(self) -> int:
         return len(self.newest)
 
-    def take(self, transfers: Iterable[Transfer]) -> None:
-        """Add rows; REST's are those with an id."""
+    def take(self, transfers: Iterable[Transfer]) -> tuple[Transfer, ...]:
+        """Add rows; REST's are those with an id. Returns the rows that were not held."""
+        new: list[Transfer] = []
         for transfer in transfers:
             name = _name(transfer)
             if transfer.id is None:
-                self._streamed.setdefault(name, set()).add(transfer)
+                streamed = self._streamed.setdefault(name, set())
+                is_held = transfer in streamed
+                streamed.add(transfer)
             else:
-                self._read.setdefault(name, {})[transfer.id] = transfer
+                read = self._read.setdefault(name, {})
+                is_held = read.get(transfer.id) == transfer
+                read[transfer.id] = transfer
+            if not is_held:
+                new.append(transfer)
+        return tuple(new)
+
+    @property
+    def rows(self) -> tuple[Transfer, ...]:
+        """Every row held: those by REST, and those of the stream that they may stand for."""
+        read = (transfer for rows in self._read.values() for transfer in rows.values())
+        streamed = (transfer for rows in self._streamed.values() for transfer in sorted(rows, key=_order))
+        return (*read, *streamed)
 
     @property
     def newest(self) -> tuple[Transfer, ...]:

@@ -49,6 +49,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.theme", "t", "Next theme", "app", "app.next_theme"),
     Action("app.checks", "n", "Network checks", "app", "app.checks"),
     Action("app.log", "L", "Log: the notices of this run", "app", "app.log"),
+    Action("app.diagnostics", "D", "Diagnostics: stream, budgets, breakers, failures", "app", "app.diagnostics"),
     Action("app.dismiss", "d", "Dismiss the oldest notice that stays", "app", "app.dismiss"),
     Action("app.screenshot", "f12", "Screenshot (address and balances covered)", "app", "app.snap"),
     Action("focus.1", "1", "Balances", "app", "screen.focus_pane('balances')"),

@@ -214,6 +214,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
         if isinstance(self.screen, ConsoleScreen):
             self.push_screen(LogModal(self.port, self.picture, self.clock))
 
+    def action_diagnostics(self) -> None:
+        """Show how the console itself does."""
+        from dydx_console.tui.screens.diagnostics import DiagnosticsModal
+
+        if isinstance(self.screen, ConsoleScreen):
+            self.push_screen(DiagnosticsModal(self.port, self.picture, self.frames, self._backlog, self.clock))
+
     def action_reconnect(self) -> None:
         """Ask the engine for a fresh connection."""
         self.port.reconnect()

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 from dydx_console.domain.ids import short_address
+from dydx_console.domain.journal import JournalMode
 from dydx_console.state.ages import PictureState
 from dydx_console.state.node import NodeView
 from dydx_console.views.balances import HIGH_USAGE, MASK
@@ -42,6 +43,11 @@ Item: TypeAlias = tuple[Line, ...]
 """What the banner says of one thing: the long way first, then shorter ones."""
 SEPARATOR = Cell(" │ ", Ink.DIM)
 DOT = Cell(" · ", Ink.DIM)
+_JOURNALS: dict[JournalMode, Item] = {
+    JournalMode.OFF: ((Cell(" JOURNAL OFF ", Ink.ALARM),),),
+    JournalMode.LOOKING: ((Cell("ONLY LOOKS: journal is another's", Ink.WARN),), (Cell("ONLY LOOKS", Ink.WARN),)),
+}
+"""What is said of the journal where that is something."""
 _WRONG_NODE = Cell(" NODE ✗ ", Ink.ALARM)
 
 
@@ -106,10 +112,14 @@ def banner_lines(
     """
     network, account = _network(facts, width), _account(snapshot, masked=masked)
     mode: Item = ((Cell("VIEW ONLY" if facts.read_only else "DISARMED", Ink.STRONG),),)
+    journal = () if snapshot is None else _JOURNALS.get(snapshot.journal.mode, ())
     stream, risk, outlive = _stream(facts, snapshot, health), _risk(snapshot), _outlive(snapshot)
     if height < 2:
-        return [joined([network, stream, risk, mode, account, outlive], (5, 4, 3, 2, 1, 0), width)]
-    return [joined([network, account, mode], (1, 2, 0), width), joined([stream, risk, outlive], (2, 1, 0), width)]
+        return [joined([network, stream, risk, mode, journal, account, outlive], (6, 5, 3, 4, 2, 1, 0), width)]
+    return [
+        joined([network, account, mode, journal], (1, 2, 3, 0), width),
+        joined([stream, risk, outlive], (2, 1, 0), width),
+    ]
 
 
 def joined(items: Sequence[Item], leaving: Sequence[int], width: int) -> Line:

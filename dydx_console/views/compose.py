@@ -3,15 +3,17 @@
 from decimal import localcontext
 
 from dydx_console.domain.fill import Fill
-from dydx_console.domain.limits import Budget
+from dydx_console.domain.journal import JournalView
 from dydx_console.domain.market import Market
 from dydx_console.domain.numbers import MATH
 from dydx_console.domain.order import Order, display_status, display_type, lifetime, reason_text
+from dydx_console.domain.text import clean
 from dydx_console.state.freshness import ChannelView
 from dydx_console.state.pnl import MarketPnl
 from dydx_console.state.snapshot import PositionView, Snapshot
 from dydx_console.views import documents as doc
-from dydx_console.views.panes import PaneHealth, markets_health, pane_health
+from dydx_console.views.limits import breaker_item, rate_limit_item
+from dydx_console.views.panes import PaneHealth, holdings_health, markets_health, pane_health
 
 __all__ = ["document_of"]
 
@@ -23,12 +25,14 @@ def document_of(
     with localcontext(MATH):
         own = pane_health(snapshot, 0.0, needs_markets=False)
         valued = pane_health(snapshot, 0.0, needs_markets=True)
+        held = holdings_health(snapshot, 0.0, needs_markets=False)
+        held_valued = holdings_health(snapshot, 0.0, needs_markets=True)
         return doc.Document(
             schema_version=doc.SCHEMA_VERSION,
             errors=errors,
             as_of=_as_of(snapshot),
             network=network,
-            account=_account(snapshot, valued),
+            account=_account(snapshot, held_valued),
             balances=tuple(
                 doc.BalanceItem(subaccount=b.subaccount, asset=b.asset, amount=b.amount) for b in snapshot.balances
             ),
@@ -39,18 +43,30 @@ def document_of(
             transfers=tuple(_transfers(snapshot)),
             markets=tuple(_market(snapshot.markets[ticker]) for ticker in sorted(snapshot.markets)),
             stream=_stream(snapshot),
-            sections=_sections(own, valued, markets_health(snapshot, 0.0)),
+            journal=_journal(snapshot.journal),
+            sections=_sections(own, held, held_valued, markets_health(snapshot, 0.0)),
         )
+
+
+def _journal(view: JournalView) -> doc.JournalSection:
+    return doc.JournalSection(
+        mode=view.mode,
+        text=None if view.text is None else clean(view.text),
+        since=view.since,
+        owner_pid=view.owner_pid,
+        missed=view.missed,
+        rejected=view.rejected,
+    )
 
 
 def _rounded(age_s: float | None) -> float | None:
     return None if age_s is None else round(age_s, 3)
 
 
-def _sections(own: PaneHealth, valued: PaneHealth, markets: PaneHealth) -> doc.SectionStates:
+def _sections(own: PaneHealth, held: PaneHealth, valued: PaneHealth, markets: PaneHealth) -> doc.SectionStates:
     return doc.SectionStates(
-        balances=_aged(own),
-        positions=_aged(valued),
+        balances=_held(held),
+        positions=_held(valued),
         orders=_aged(own),
         fills=_aged(own),
         transfers=_aged(own),
@@ -60,6 +76,10 @@ def _sections(own: PaneHealth, valued: PaneHealth, markets: PaneHealth) -> doc.S
 
 def _aged(age: PaneHealth) -> doc.Aged:
     return doc.Aged(state=age.state, age_s=_rounded(age.age_s))
+
+
+def _held(age: PaneHealth) -> doc.Held:
+    return doc.Held(state=age.state, age_s=_rounded(age.age_s), source=age.source)
 
 
 def _as_of(snapshot: Snapshot) -> doc.AsOf:
@@ -78,6 +98,7 @@ def _account(snapshot: Snapshot, age: PaneHealth) -> doc.AccountSection:
     return doc.AccountSection(
         state=age.state,
         age_s=_rounded(age.age_s),
+        source=age.source,
         address=None if watched is None else watched.address,
         parent_subaccount=None if watched is None else watched.parent,
         exists=snapshot.exists,
@@ -264,16 +285,6 @@ def _channel(view: ChannelView) -> doc.ChannelItem:
     )
 
 
-def _rate_limit(budget: Budget) -> doc.RateLimitItem:
-    return doc.RateLimitItem(
-        host=budget.host,
-        bucket=budget.bucket,
-        remaining=budget.remaining,
-        limit=budget.limit,
-        reset_at=budget.reset_time,
-    )
-
-
 def _stream(snapshot: Snapshot) -> doc.StreamSection:
     stream = snapshot.stream
     since = stream.connected_since
@@ -288,6 +299,6 @@ def _stream(snapshot: Snapshot) -> doc.StreamSection:
         fallback=stream.fallback,
         trouble=stream.trouble,
         channels=tuple(_channel(view) for view in stream.channels),
-        rate_limits=tuple(_rate_limit(budget) for budget in snapshot.limits.budgets),
-        breakers=tuple(doc.BreakerItem(group=held.group, state=held.state) for held in snapshot.limits.breakers),
+        rate_limits=tuple(map(rate_limit_item, snapshot.limits.budgets)),
+        breakers=tuple(breaker_item(held, snapshot.at) for held in snapshot.limits.breakers),
     )

@@ -22,6 +22,8 @@ __all__ = [
     "DriftItem",
     "ErrorItem",
     "FillItem",
+    "Held",
+    "JournalSection",
     "MarketItem",
     "MarketPnlItem",
     "NetworkSection",
@@ -71,6 +73,12 @@ class Aged(Part):
     age_s: float | None = Field(description="Seconds since the newest block that the figures rest on")
 
 
+class Held(Aged):
+    """State and age of positions or balances, and who told them."""
+
+    source: str = Field(description="INDEXER, or NODE while a node stands in for it")
+
+
 class ErrorItem(Part):
     """Something that makes a section incomplete."""
 
@@ -113,7 +121,7 @@ class SubaccountItem(Part):
     maintenance_margin: Number | None
 
 
-class AccountSection(Aged):
+class AccountSection(Held):
     """The account: equity is the sum over its subaccounts, the other figures are the parent subaccount's own."""
 
     address: str | None
@@ -297,13 +305,18 @@ class RateLimitItem(Part):
     remaining: int | None
     limit: int | None
     reset_at: Time | None
+    waiting: int = Field(description="Reads that queue for it")
+    expected_wait_s: float = Field(description="About how long a further read would wait; orders never queue")
 
 
 class BreakerItem(Part):
-    """A circuit breaker's state."""
+    """A circuit breaker's state: an endpoint group that keeps failing is left alone until its next probe."""
 
     group: str
-    state: str
+    state: str = Field(description="CLOSED OPEN or HALF_OPEN")
+    failures: int = Field(description="Failures in a row")
+    next_probe_in_s: float | None = Field(description="Seconds until it is tried again, null while it is closed")
+    text: str = Field(description="The last failure, empty where there is none")
 
 
 class StreamSection(Aged):
@@ -321,11 +334,22 @@ class StreamSection(Aged):
     breakers: tuple[BreakerItem, ...]
 
 
+class JournalSection(Part):
+    """Whether the console's own history is being written down."""
+
+    mode: str = Field(description="KEPT, LOOKING while another console keeps it, OFF, OPENING, or NONE for a recording")
+    text: str | None = Field(description="Why it is off, or whose it is")
+    since: Time | None
+    owner_pid: int | None = Field(description="The process that keeps it, where that is another one")
+    missed: int = Field(description="Facts that could not wait for the disk")
+    rejected: int = Field(description="Facts that could not be kept as they were")
+
+
 class SectionStates(Part):
     """State and age of the sections that are plain lists."""
 
-    balances: Aged
-    positions: Aged
+    balances: Held
+    positions: Held
     orders: Aged
     fills: Aged
     transfers: Aged
@@ -348,6 +372,7 @@ class Document(Part):
     transfers: tuple[TransferItem, ...]
     markets: tuple[MarketItem, ...]
     stream: StreamSection
+    journal: JournalSection
     sections: SectionStates
 
 

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCOUNT",
+    "INDEXER",
     "MARKETS",
+    "NODE",
     "PaneHealth",
     "SteadyHealth",
     "health_line",
+    "holdings_health",
     "markets_health",
     "pane_health",
     "state_ink",
@@ -28,6 +31,8 @@ __all__ = [
 
 ACCOUNT = ("v4_parent_subaccounts", "v4_subaccounts")
 MARKETS = ("v4_markets",)
+INDEXER = "INDEXER"
+NODE = "NODE"
 _INKS = {
     PictureState.LIVE: Ink.DIM,
     PictureState.POLLING: Ink.WARN,
@@ -38,15 +43,19 @@ _INKS = {
 
 @dataclass(frozen=True, slots=True)
 class PaneHealth:
-    """State and age of what a pane shows. `is_dim` asks for dimmed figures: they may be wrong by now."""
+    """State and age of what a pane shows, and who told it: INDEXER, or NODE where a node stands in for it.
+
+    `is_dim` asks for dimmed figures: they may be wrong by now, or lack what a node does not know.
+    """
 
     state: PictureState
     age_s: float | None
+    source: str = INDEXER
 
     @property
     def is_dim(self) -> bool:
-        """Whether the figures are not to be trusted as of now."""
-        return self.state not in (PictureState.LIVE, PictureState.POLLING, PictureState.DELAYED)
+        """Whether the figures are not to be trusted as of now, or not complete."""
+        return self.source == NODE or self.state not in (PictureState.LIVE, PictureState.POLLING, PictureState.DELAYED)
 
 
 SYNCING = PaneHealth(PictureState.SYNCING, None)
@@ -64,7 +73,8 @@ class SteadyHealth:
 
     def after(self, health: PaneHealth, now: float) -> SteadyHealth:
         """Return what to show once the health is this."""
-        if health.state is self.shown.state and int(now) == int(self.at):
+        is_same = health.state is self.shown.state and health.source == self.shown.source
+        if is_same and int(now) == int(self.at):
             return self
         return SteadyHealth(health, now)
 
@@ -85,6 +95,14 @@ def pane_health(snapshot: Snapshot | None, elapsed_s: float, *, needs_markets: b
     return max(found, _worst(snapshot.stream.channels, MARKETS, elapsed_s), key=_badness)
 
 
+def holdings_health(snapshot: Snapshot | None, elapsed_s: float, *, needs_markets: bool) -> PaneHealth:
+    """Return the state of positions and balances: the node's figures' while one tells them, else as `pane_health`."""
+    if snapshot is None or snapshot.node_account is None:
+        return pane_health(snapshot, elapsed_s, needs_markets=needs_markets)
+    told = snapshot.node_account.later(elapsed_s)
+    return PaneHealth(told.state, told.age_s, NODE)
+
+
 def stream_health(snapshot: Snapshot | None, elapsed_s: float) -> PaneHealth:
     """Return the state of the stream as a whole."""
     if snapshot is None:
@@ -103,7 +121,15 @@ def state_ink(state: PictureState) -> Ink:
 
 
 def health_line(health: PaneHealth) -> Line:
-    """Return the state as a pane's title shows it: the age alone while live, the word before it otherwise."""
+    """Return the state as a pane's title shows it: the age alone while live, the word before it otherwise.
+
+    Figures of a node are named so: with their age alone as long as they are read anew every few seconds.
+    """
+    if health.source == NODE and health.state is PictureState.POLLING:
+        return (Cell(f"from NODE {age(health.age_s)}", state_ink(health.state)),)
+    if health.source == NODE:
+        text = f"{health.state} {age(health.age_s)} · from NODE"
+        return (Cell(text, state_ink(health.state)),)
     if health.state is PictureState.LIVE:
         return (Cell(age(health.age_s), Ink.DIM),)
     ink = state_ink(health.state)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dydx_console.domain.preflight import CheckResult, Report, Verdict
 from dydx_console.views.table import Cell, Ink, Line
-from dydx_console.views.width import cells
+from dydx_console.views.width import cells, wrapped
 
 if TYPE_CHECKING:
     from dydx_console.views.documents import NetworkSection, PreflightDocument
@@ -52,8 +52,8 @@ def report_lines(report: Report, width: int = 100, *, verbose: bool = False) -> 
 def result_cells(result: CheckResult, width: int = 100) -> tuple[Line, ...]:
     """Return one check: verdict, name, text and time, then what to do about it."""
     room = max(width - TEXT_AT - TIME_WIDTH, LEAST_TEXT)
-    names = _wrapped(result.name, NAME_WIDTH)
-    texts = _wrapped(result.text, room)
+    names = wrapped(result.name, NAME_WIDTH)
+    texts = wrapped(result.text, room)
     lines: list[Line] = []
     for place in range(max(len(names), len(texts))):
         name = names[place] if place < len(names) else ""
@@ -116,7 +116,7 @@ def _remedy(result: CheckResult, width: int) -> Iterable[Line]:
     if result.remedy is None:
         return
     left = 1 + VERDICT_WIDTH + 1
-    for place, text in enumerate(_wrapped(result.remedy, max(width - left - len(ARROW), LEAST_TEXT))):
+    for place, text in enumerate(wrapped(result.remedy, max(width - left - len(ARROW), LEAST_TEXT))):
         yield (Cell(" " * left + (ARROW if place == 0 else " " * len(ARROW)) + text, Ink.ACCENT),)
 
 
@@ -137,28 +137,3 @@ def _milliseconds(result: CheckResult) -> str:
 
 def _padded(text: str, width: int) -> str:
     return text + " " * max(width - cells(text), 0)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Return a text in lines of at most `width` cells, broken between words, within one only where it must be."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        joined = f"{line} {word}" if line else word
-        if cells(joined) <= width:
-            line = joined
-            continue
-        if line:
-            lines.append(line)
-        *full, line = _pieces(word, width)
-        lines += full
-    return [*lines, line]
-
-
-def _pieces(word: str, width: int) -> list[str]:
-    pieces = [""]
-    for char in word:
-        if cells(pieces[-1] + char) > width:
-            pieces.append("")
-        pieces[-1] += char
-    return pieces

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from unicodedata import category, east_asian_width
 
-__all__ = ["cells", "cut"]
+__all__ = ["cells", "cut", "wrapped"]
 
 
 @lru_cache(maxsize=8192)
@@ -28,6 +28,31 @@ def cut(text: str, width: int) -> str:
             break
         kept.append(char)
     return "".join(kept) + "…"
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return a text in lines of at most `width` cells, broken between words, within one only where it must be."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        joined = f"{line} {word}" if line else word
+        if cells(joined) <= width:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        *full, line = _pieces(word, width)
+        lines += full
+    return [*lines, line]
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    pieces = [""]
+    for char in word:
+        if cells(pieces[-1] + char) > width:
+            pieces.append("")
+        pieces[-1] += char
+    return pieces
 
 
 def _cells_of(char: str) -> int:

@@ -165,3 +165,14 @@ def test_a_trouble_is_told_once_until_all_is_well_and_what_is_denied_stays_so() 
     teller.granted("account")
     teller.granted("account")
     assert (told[-1].what, told[-1].over, len(told)) == (C.RESTORED, (C.DENIED,), 5)
+
+
+@pytest.mark.parametrize(("lasted_s", "told"), [(0.0, ""), (0.99, ""), (1.0, " after 1 s"), (61.4, " after 61 s")])
+def test_a_trouble_of_less_than_a_second_has_no_length(lasted_s: float, told: str) -> None:
+    events: list[StreamChanged] = []
+    clock = ManualClock()
+    teller = StreamTeller(0, events.append, clock, lambda _line: None)  # type: ignore[arg-type]
+    teller.trouble(C.GAP, "a block is missing")
+    clock.move_to(lasted_s)
+    teller.restored()
+    assert events[-1].text == f"The stream is whole again{told}"

@@ -227,7 +227,7 @@ async def test_a_healthy_account_is_never_taken_for_deaf() -> None:
     async with exchange() as served, followed(served, replace(QUICK, audit_s=0.1, recheck_s=0.2)) as made:
         await made.until(lambda: made.is_live)
         await asyncio.sleep(2.0)
-        assert (made.told(), connections(made)) == ([], 1)
+        assert (made.told(), connections(made)) == ([], 1), made.words()
 
 
 def until_third(made: Rig, channel: str, message: str) -> None:

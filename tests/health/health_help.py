@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dydx_console.domain.faults import FaultCount, FaultKind, FaultSource
+from dydx_console.domain.limits import BreakerState, BreakerStatus, Budget
 from dydx_console.health.listen import Listen, TcpListen, UnixListen
 from dydx_console.health.server import HealthServer
 from dydx_console.ports.health import HealthFacts, HealthStatus, ServedNetwork
@@ -29,13 +31,25 @@ NETWORK = ServedNetwork(
     environment_from="variable DYDX_CONSOLE_ENVIRONMENT",
     read_only=True,
 )
+AT = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
+BUDGET = Budget("indexer.example", "get", 100, 3, 108.0, AT + timedelta(seconds=8), 4, 8.25)
+BREAKERS = (
+    BreakerStatus("fills", BreakerState.OPEN, 5, 107.5, "HTTP 503: upstream"),
+    BreakerStatus("orders", BreakerState.CLOSED, 0, None, ""),
+)
+FAULTS = (
+    FaultCount(FaultKind.SERVER, FaultSource.REST, "indexer.example/v4/fills", 5, AT, "HTTP 503: upstream",
+               AT - timedelta(minutes=3)),
+    FaultCount(FaultKind.TIMEOUT, FaultSource.GRPC, "node-one.example:443/GetLatestBlock", 2, AT + timedelta(seconds=1),
+               "no answer within 3.0 s", AT),
+)  # fmt: skip
 FINE = HealthFacts(
     status=HealthStatus.OK,
     running=True,
     ready=True,
     confirmed=True,
     network=NETWORK,
-    at=datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC),
+    at=AT,
     stream_state="LIVE",
     stream_age_s=0.75,
     indexer_height=41_000_000,
@@ -47,6 +61,16 @@ FINE = HealthFacts(
     binding="bound at height 40999998",
     warnings=("the clock is 1.2 s off",),
     counters={"reconnects": 2, "frames": 123_456},
+)
+TROUBLED = replace(
+    FINE,
+    stream_state="SUSPECT",
+    stream_trouble="GAP",
+    open_gaps=2,
+    monotonic_s=100.0,
+    budgets=(BUDGET,),
+    breakers=BREAKERS,
+    faults=FAULTS,
 )
 DEGRADED = replace(FINE, status=HealthStatus.DEGRADED, stream_state="DELAYED", node_height=None, lag_blocks=None)
 UNREACHABLE = replace(

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,16 @@ import openmetrics
 import pytest
 from health_help import (
     ANY_PORT,
+    AT,
+    BREAKERS,
+    BUDGET,
     DEGRADED,
+    FAULTS,
     FINE,
     MISCONFIGURED,
     NETWORK,
     STOPPED,
+    TROUBLED,
     UNREACHABLE,
     FakeEngine,
     get,
@@ -22,24 +28,28 @@ from health_help import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dydx_console.health.documents import network_body, shown
+from dydx_console.domain.faults import FaultCount, FaultKind, FaultSource
+from dydx_console.health.documents import MOST_ERRORS, network_body, shown
 from dydx_console.health.listen import TcpListen, UnixListen
 from dydx_console.health.metrics import metrics_text
 from dydx_console.ports.health import HealthFacts, HealthStatus
 
-ROUTES = ("/health/", "/health/network", "/health/config", "/health/ready", "/health/live", "/metrics", "/openapi.json")
+ROUTES = (
+    "/health/", "/health/network", "/health/config", "/health/errors", "/health/ready", "/health/live", "/metrics",
+    "/openapi.json",
+)  # fmt: skip
 ADDRESS = "dydx1n88uc38xhjgxzw9nwre4ep2c8ga4fjxc565lnf"
 
 
 @pytest.mark.parametrize(
     ("facts", "statuses"),
     [
-        (FINE, (200, 200, 200, 200, 200, 200, 200)),
-        (DEGRADED, (200, 200, 200, 200, 200, 200, 200)),
-        (UNREACHABLE, (503, 503, 200, 503, 200, 200, 200)),
-        (MISCONFIGURED, (400, 400, 400, 503, 200, 200, 200)),
-        (STOPPED, (503, 503, 200, 503, 503, 200, 200)),
-        (replace(FINE, ready=False, stream_state="STALE"), (200, 200, 200, 503, 200, 200, 200)),
+        (FINE, (200, 200, 200, 200, 200, 200, 200, 200)),
+        (DEGRADED, (200, 200, 200, 200, 200, 200, 200, 200)),
+        (UNREACHABLE, (503, 503, 200, 200, 503, 200, 200, 200)),
+        (MISCONFIGURED, (400, 400, 400, 200, 503, 200, 200, 200)),
+        (STOPPED, (503, 503, 200, 200, 503, 503, 200, 200)),
+        (replace(FINE, ready=False, stream_state="STALE"), (200, 200, 200, 200, 503, 200, 200, 200)),
     ],
     ids=["fine", "degraded", "unreachable", "misconfigured", "stopped", "stale"],
 )
@@ -83,7 +93,7 @@ def test_the_network_is_told_whole() -> None:
         },
         "environment": {"name": "staging", "source": "variable DYDX_CONSOLE_ENVIRONMENT"},
         "safety": {"confirmed": True, "read_only": True, "binding": "bound at height 40999998"},
-        "indexer": {"height": 41_000_000, "stream_state": "LIVE", "stream_age_s": 0.75},
+        "indexer": {"height": 41_000_000, "stream_state": "LIVE", "stream_age_s": 0.75, "trouble": None},
         "node": {
             "height": 41_000_003,
             "endpoint": "node-one.example:443",
@@ -91,9 +101,109 @@ def test_the_network_is_told_whole() -> None:
             "version": "9.5.1",
         },
         "lag_blocks": 3,
+        "rate_limits": [],
+        "breakers": [],
         "warnings": ["the clock is 1.2 s off"],
         "errors": [],
     }
+
+
+def test_budgets_breakers_and_the_streams_trouble_are_told_with_the_network() -> None:
+    with serving(FakeEngine(TROUBLED)) as at:
+        body = json.loads(get(at, "/health/network").body)
+    assert body["indexer"]["trouble"] == "GAP"
+    assert body["rate_limits"] == [
+        {
+            "host": "indexer.example",
+            "bucket": "get",
+            "remaining": 3,
+            "limit": 100,
+            "reset_at": "2026-03-04T05:06:15.089Z",
+            "waiting": 4,
+            "expected_wait_s": 8.25,
+        }
+    ]
+    assert body["breakers"] == [
+        {"group": "fills", "state": "OPEN", "failures": 5, "next_probe_in_s": 7.5, "text": "HTTP 503: upstream"},
+        {"group": "orders", "state": "CLOSED", "failures": 0, "next_probe_in_s": None, "text": ""},
+    ]
+
+
+def test_failures_are_listed_the_newest_first() -> None:
+    with serving(FakeEngine(TROUBLED)) as at:
+        body = json.loads(get(at, "/health/errors").body)
+    assert body == {
+        "at": "2026-03-04T05:06:07.089Z",
+        "total": 7,
+        "left_out": 0,
+        "errors": [
+            {
+                "kind": "TIMEOUT",
+                "source": "GRPC",
+                "endpoint": "node-one.example:443/GetLatestBlock",
+                "count": 2,
+                "first_at": "2026-03-04T05:06:07.089Z",
+                "last_at": "2026-03-04T05:06:08.089Z",
+                "sample": "no answer within 3.0 s",
+            },
+            {
+                "kind": "SERVER",
+                "source": "REST",
+                "endpoint": "indexer.example/v4/fills",
+                "count": 5,
+                "first_at": "2026-03-04T05:03:07.089Z",
+                "last_at": "2026-03-04T05:06:07.089Z",
+                "sample": "HTTP 503: upstream",
+            },
+        ],
+    }
+
+
+def test_no_more_failures_are_listed_than_anybody_reads() -> None:
+    rows = tuple(
+        FaultCount(FaultKind.SERVER, FaultSource.REST, f"h/{number}", 2, AT + timedelta(seconds=number), "x")
+        for number in range(MOST_ERRORS + 23)
+    )
+    with serving(FakeEngine(replace(FINE, faults=rows))) as at:
+        body = json.loads(get(at, "/health/errors").body)
+    assert (len(body["errors"]), body["left_out"], body["total"]) == (MOST_ERRORS, 23, 2 * len(rows))
+    assert [row["endpoint"] for row in body["errors"]] == [f"h/{n}" for n in range(MOST_ERRORS + 22, 22, -1)]
+    assert body["errors"][0]["first_at"] is None
+
+
+def test_failures_budgets_and_breakers_have_metrics() -> None:
+    with serving(FakeEngine(TROUBLED)) as at:
+        families = openmetrics.parsed(get(at, "/metrics").body)
+    assert families["dydx_console_errors"].kind == "counter"
+    assert families["dydx_console_errors"].samples == {
+        (("kind", "SERVER"), ("source", "REST"), ("endpoint", "indexer.example/v4/fills")): 5,
+        (("kind", "TIMEOUT"), ("source", "GRPC"), ("endpoint", "node-one.example:443/GetLatestBlock")): 2,
+    }
+    bucket = (("host", "indexer.example"), ("bucket", "get"))
+    told = {name: families[f"dydx_console_rate_limit_{name}"].samples for name in
+            ("requests", "remaining_requests", "waiting_requests", "wait_seconds")}  # fmt: skip
+    assert told == {
+        "requests": {bucket: 100},
+        "remaining_requests": {bucket: 3},
+        "waiting_requests": {bucket: 4},
+        "wait_seconds": {bucket: 8.25},
+    }
+    states = {labels: value for labels, value in families["dydx_console_breaker"].samples.items() if value}
+    assert states == {
+        (("group", "fills"), ("dydx_console_breaker", "OPEN")): 1,
+        (("group", "orders"), ("dydx_console_breaker", "CLOSED")): 1,
+    }
+    assert families["dydx_console_stream_trouble"].samples == {(("trouble", "GAP"),): 1}
+    assert families["dydx_console_open_gaps"].samples == {(): 2}
+
+
+def test_failures_that_differ_only_in_what_is_private_are_one_metric() -> None:
+    rows = tuple(
+        replace(FAULTS[0], endpoint=f"indexer.example/v4/{address}")
+        for address in (ADDRESS, ADDRESS.replace("n88", "m99"))
+    )
+    families = openmetrics.parsed(metrics_text(replace(FINE, faults=rows)))
+    assert list(families["dydx_console_errors"].samples.values()) == [10]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +239,7 @@ def test_unknown_is_null_in_the_document_and_absent_in_the_metrics() -> None:
     network = replace(NETWORK, chain_id=None, ethereum_chain_id=None, nodes=(), environment=None, environment_from=None)
     facts = HealthFacts(HealthStatus.UNREACHABLE, True, False, False, network, FINE.at)
     body = json.loads(network_body(facts, probed=False).model_dump_json())
-    assert body["indexer"] == {"height": None, "stream_state": None, "stream_age_s": None}
+    assert body["indexer"] == {"height": None, "stream_state": None, "stream_age_s": None, "trouble": None}
     assert body["node"] == {"height": None, "endpoint": None, "chain_id": None, "version": None}
     assert (body["lag_blocks"], body["network"]["chain_id"], body["safety"]["binding"]) == (None, None, None)
     families = openmetrics.parsed(metrics_text(facts))
@@ -193,6 +303,12 @@ def hostile(facts: HealthFacts) -> HealthFacts:
     places = ("name", "kind", "chain_id", "indexer_rest", "indexer_websocket", "environment", "environment_from")
     network = replace(NETWORK, nodes=(HOSTILE,), **dict.fromkeys(places, HOSTILE))  # type: ignore[arg-type]
     texts.update(network=network, warnings=(HOSTILE, "w" * 100_000), errors=(HOSTILE,), counters={HOSTILE: 1})
+    texts.update(
+        stream_trouble=HOSTILE,
+        budgets=(replace(BUDGET, host=HOSTILE, bucket=HOSTILE),),
+        breakers=(replace(BREAKERS[0], group=HOSTILE, text=HOSTILE),),
+        faults=tuple(replace(row, endpoint=HOSTILE, last_text=HOSTILE) for row in FAULTS),
+    )
     return replace(facts, **texts)
 
 

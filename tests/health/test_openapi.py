@@ -11,6 +11,7 @@ from health_help import (
     FINE,
     MISCONFIGURED,
     STOPPED,
+    TROUBLED,
     UNREACHABLE,
     Answer,
     FakeEngine,
@@ -101,7 +102,7 @@ def test_the_document_is_whole(at: Listen) -> None:
     for reference in references(DOCUMENT):
         assert resolved(reference)
     operations = [item["get"]["operationId"] for item in DOCUMENT["paths"].values()]
-    assert len(set(operations)) == len(operations) == 7
+    assert len(set(operations)) == len(operations) == 8
     for item in DOCUMENT["paths"].values():
         assert item.keys() == {"get"}
         for response in item["get"]["responses"].values():
@@ -139,7 +140,7 @@ HEADERS = st.one_of(
     ),
     st.builds("{}: {}".format, TOKENS, VALUES),
 )
-FACTS = st.sampled_from([FINE, DEGRADED, UNREACHABLE, MISCONFIGURED, STOPPED])
+FACTS = st.sampled_from([FINE, DEGRADED, UNREACHABLE, MISCONFIGURED, STOPPED, TROUBLED])
 
 
 @given(FACTS, METHODS, st.sampled_from(PATHS), QUERIES, st.lists(HEADERS, max_size=3), st.sampled_from(["1.1", "1.0"]))

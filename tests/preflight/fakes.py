@@ -19,6 +19,7 @@ from dydx_console.domain.chain import (
     NodeSubaccount,
     OraclePrice,
 )
+from dydx_console.domain.nodeaccount import Perpetual
 from dydx_console.domain.preflight import Verdict
 from dydx_console.ports.clock import ManualClock
 from dydx_console.ports.faults import FaultKind, VenueError
@@ -202,6 +203,9 @@ class FakeNode:
         self._never(address, number)
 
     async def oracle_prices(self) -> tuple[OraclePrice, ...]:
+        self._never()
+
+    async def perpetuals(self) -> tuple[Perpetual, ...]:
         self._never()
 
     async def block_rate_limits(self) -> BlockRateLimits:

@@ -110,6 +110,12 @@ def test_a_request_without_an_answer_has_a_kind(
     assert fault.advice == MEANINGS[kind].advice
 
 
+def test_what_the_library_has_no_words_for_is_said_in_ours() -> None:
+    assert fault_of_transport(httpx.ReadError("")).text == "the connection broke"
+    assert fault_of_transport(httpx.ConnectError("")).text == "no connection"
+    assert fault_of_transport(httpx.ReadError("reset by peer")).text == "reset by peer"
+
+
 @pytest.mark.parametrize(
     ("code", "kind", "least_s", "most_s"),
     [

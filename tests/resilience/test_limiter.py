@@ -381,3 +381,24 @@ def test_a_right_that_is_refused_elsewhere_is_given_back() -> None:
         assert clock_of_loop().monotonic() == 0.0
 
     run_virtually(main())
+
+
+def test_who_has_to_wait_is_told_at_once_and_who_has_not_is_not() -> None:
+    async def main() -> None:
+        waits: list[tuple[float, int]] = []
+        venue = CountingVenue(random.Random(1))
+        clock = clock_of_loop()
+        gate = HostGate("venue", clock, waits=lambda: waits.append((clock.monotonic(), gate.budgets()[0].waiting)))
+        await asked(venue, gate, numbers(6))
+        assert waits == []
+        venue.spend("get", 94)
+        await asyncio.gather(*(venue.ask(gate, name, "get", Rank.MARKET) for name in numbers(2)))
+        began = clock.monotonic()
+        async with asyncio.TaskGroup() as tasks:
+            for name in numbers(3):
+                tasks.create_task(venue.ask(gate, name, "get", Rank.MARKET))
+            await asyncio.sleep(0)
+            assert waits == [(began, 1), (began, 2), (began, 3)]
+            assert gate.budgets()[0].expected_wait_s > 2.0
+
+    run_virtually(main())

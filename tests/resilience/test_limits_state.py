@@ -41,8 +41,10 @@ def told() -> ConsoleState:
 
 def test_what_was_told_is_in_the_snapshot_and_a_window_that_passed_is_whole_again() -> None:
     state = told()
-    limits = snapshot_of(state, 11.9, 1).limits
+    limits = snapshot_of(state, 2.0, 1).limits
     assert (limits.budgets, limits.breakers, limits.faults) == ((BUDGET,), (OPEN,), (COUNT,))
+    assert snapshot_of(state, 5.0, 1).limits.budgets == (replace(BUDGET, expected_wait_s=5.0),)
+    assert snapshot_of(state, 11.9, 1).limits.budgets == (replace(BUDGET, expected_wait_s=0.0),)
     later = next_snapshot(state, snapshot_of(state, 11.9, 1), 12.0, set(), revision=2).limits
     assert later.budgets == (replace(BUDGET, remaining=100, reset_at=None, reset_time=None, expected_wait_s=0.0),)
 
@@ -58,7 +60,10 @@ def test_a_breakers_transition_is_logged_with_its_cause() -> None:
 
 def test_the_document_lists_budgets_and_breakers() -> None:
     stream = json.loads(document_of(snapshot_of(told(), 5.0, 1), NETWORK).model_dump_json())["stream"]
-    assert stream["breakers"] == [{"group": "fills", "state": "OPEN"}]
+    assert stream["breakers"] == [
+        {"group": "fills", "state": "OPEN", "failures": 5, "next_probe_in_s": 15.0, "text": "HTTP 503"}
+    ]
     (limit,) = stream["rate_limits"]
     assert (limit["host"], limit["bucket"], limit["limit"], limit["remaining"]) == ("venue", "get", 100, 3)
+    assert (limit["waiting"], limit["expected_wait_s"]) == (40, 5.0)
     assert limit["reset_at"].startswith("2026-01-01T00:00:00")

@@ -72,6 +72,7 @@ class FakePort:
     typed: list[str] = field(default_factory=list)
     checked: Report | None = None
     checks: int = 0
+    applied: int = 0
 
     def monotonic(self) -> float:
         return time.monotonic() if self.now is None else self.now

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from tui.fakes import TESTNET, FakePort
-from tui.pictures import ADDRESS, HOSTILE, fill, order, picture, poisoned, stream
+from tui.pictures import ADDRESS, HOSTILE, NOW, fill, order, picture, poisoned, stream
 from tui.screen_help import desk
 
 from dydx_console.ports.notices import Level, Notice
 from dydx_console.state.freshness import PictureState
+from dydx_console.state.nodeaccount import NodeAccountView
 from dydx_console.tui.layout import layout_class
 from dydx_console.tui.screens.detail import DetailModal
 from dydx_console.tui.screens.help import HelpModal
@@ -36,6 +37,22 @@ async def test_a_pane_that_is_behind_says_so_and_keeps_ageing(tmp_path: Path) ->
         shown.port.now = 50.0
         await shown.until(lambda: shown.text().count("OFFLINE 51 s") == 6)
         assert "403,105.93" in shown.text()
+
+
+async def test_figures_of_a_node_are_named_in_the_titles_of_positions_and_balances_alone(tmp_path: Path) -> None:
+    port = FakePort(now=0.0)
+    told = NodeAccountView("node.example:443", 48_112_930, NOW, PictureState.POLLING, 1.2, 3.0)
+    port.show(picture(stream=stream(PictureState.STALE, 14.0), node_account=told))
+    async with desk(tmp_path, port=port) as shown:
+        titles = {name: shown.pane(name).render_line(0).text for name in ("balances", "positions", "orders", "pnl")}
+        assert titles["balances"].rstrip(" ─").endswith("from NODE 1.2 s")
+        assert titles["positions"].rstrip(" ─━").endswith("2 open · from NODE 1.2 s")
+        assert all("STALE 14 s" in titles[name] for name in ("orders", "pnl"))
+        assert "403,105.93" in shown.text()
+        port.now = 20.0
+        await shown.until(lambda: shown.text().count("STALE 21 s · from NODE") == 2)
+        port.show(picture(revision=2))
+        await shown.until(lambda: "from NODE" not in shown.text())
 
 
 async def test_states_of_the_stream_reach_the_titles(tmp_path: Path) -> None:

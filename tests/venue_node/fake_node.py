@@ -28,6 +28,8 @@ from v4_proto.dydxprotocol.clob import query_pb2 as clob_query
 from v4_proto.dydxprotocol.clob import query_pb2_grpc as clob_grpc
 from v4_proto.dydxprotocol.feetiers import query_pb2 as feetiers_query
 from v4_proto.dydxprotocol.feetiers import query_pb2_grpc as feetiers_grpc
+from v4_proto.dydxprotocol.perpetuals import query_pb2 as perpetuals_query
+from v4_proto.dydxprotocol.perpetuals import query_pb2_grpc as perpetuals_grpc
 from v4_proto.dydxprotocol.prices import query_pb2 as prices_query
 from v4_proto.dydxprotocol.prices import query_pb2_grpc as prices_grpc
 from v4_proto.dydxprotocol.subaccounts import query_pb2 as subaccounts_query
@@ -214,6 +216,23 @@ class _Prices(prices_grpc.QueryServicer):
         return answer
 
 
+class _Perpetuals(perpetuals_grpc.QueryServicer):
+    def __init__(self, node: FakeNode) -> None:
+        self._node = node
+
+    async def AllPerpetuals(self, request: Any, context: Any) -> Any:
+        first = int(request.pagination.key or b"0")
+        last = min(first + min(request.pagination.limit, self._node.page_limit), self._node.markets)
+        answer = perpetuals_query.QueryAllPerpetualsResponse()
+        for number in range(first, last):
+            row = answer.perpetual.add(funding_index=encoded_int(-number), open_interest=encoded_int(0))
+            row.params.id, row.params.market_id, row.params.ticker = number, 1000 + number, f"M{number}-USD"
+            row.params.atomic_resolution = -9
+        if last < self._node.markets:
+            answer.pagination.CopyFrom(pagination_pb2.PageResponse(next_key=str(last).encode()))
+        return answer
+
+
 class _Clob(clob_grpc.QueryServicer):
     async def BlockRateLimitConfiguration(self, request: Any, context: Any) -> Any:
         answer = clob_query.QueryBlockRateLimitConfigurationResponse()
@@ -253,6 +272,7 @@ def _serve(server: Any, node: FakeNode) -> None:
     auth_grpc.add_QueryServicer_to_server(_Auth(), server)
     subaccounts_grpc.add_QueryServicer_to_server(_Subaccounts(), server)
     prices_grpc.add_QueryServicer_to_server(_Prices(node), server)
+    perpetuals_grpc.add_QueryServicer_to_server(_Perpetuals(node), server)
     clob_grpc.add_QueryServicer_to_server(_Clob(), server)
     feetiers_grpc.add_QueryServicer_to_server(_Fees(), server)
     accountplus_grpc.add_QueryServicer_to_server(_Accountplus(), server)

@@ -17,11 +17,13 @@ from v4_proto.dydxprotocol.accountplus import query_pb2 as accountplus_query
 from v4_proto.dydxprotocol.clob import block_rate_limit_config_pb2 as rate_limits
 from v4_proto.dydxprotocol.clob import query_pb2 as clob_query
 from v4_proto.dydxprotocol.feetiers import query_pb2 as feetiers_query
+from v4_proto.dydxprotocol.perpetuals import query_pb2 as perpetuals_query
 from v4_proto.dydxprotocol.prices import query_pb2 as prices_query
 from v4_proto.dydxprotocol.subaccounts import query_pb2 as subaccounts_query
 from venue_node.fake_node import ADDRESS, CHAIN_ID, account_answer, block_time, encoded_int, fill_block
 
 from dydx_console.domain.chain import BlockRateLimit, EquityTier, OraclePrice
+from dydx_console.domain.nodeaccount import Perpetual
 from dydx_console.domain.text import clean
 from dydx_console.venue.node import answers
 from dydx_console.venue.node.answers import UnreadableAnswerError, UnusableAccountError
@@ -227,6 +229,44 @@ def test_a_market_without_a_price_is_left_out() -> None:
         answers.oracle_page_of(answer.SerializeToString())
 
 
+def a_perpetual(**given: Any) -> Any:
+    answer = perpetuals_query.QueryAllPerpetualsResponse()
+    row = answer.perpetual.add(funding_index=encoded_int(-12))
+    fields: dict[str, Any] = {"id": 7, "ticker": "BTC-USD", "market_id": 3, "atomic_resolution": -10, **given}
+    for name, value in fields.items():
+        setattr(row.params, name, value)
+    return answer
+
+
+def test_perpetuals_are_read_with_all_that_positions_are_reckoned_with() -> None:
+    answer = a_perpetual()
+    answer.pagination.next_key = b"8"
+    told = answers.perpetual_page_of(answer.SerializeToString())
+    assert told == ((Perpetual(7, "BTC-USD", 3, -10, -12),), b"8")
+
+
+@pytest.mark.parametrize(
+    ("given_fields", "word"),
+    [
+        ({"atomic_resolution": -65}, "out of range"),
+        ({"ticker": ""}, "ticker"),
+        ({"ticker": "BTC\u200b-USD"}, "ticker"),
+    ],
+)
+def test_a_perpetual_that_nothing_can_be_reckoned_with_is_refused(given_fields: dict[str, Any], word: str) -> None:
+    with pytest.raises(UnreadableAnswerError, match=word):
+        answers.perpetual_page_of(a_perpetual(**given_fields).SerializeToString())
+
+
+def test_a_perpetual_without_parameters_or_funding_index_is_refused() -> None:
+    bare, unfunded = perpetuals_query.QueryAllPerpetualsResponse(), a_perpetual()
+    bare.perpetual.add(funding_index=encoded_int(0))
+    unfunded.perpetual[0].funding_index = b""
+    for answer, word in ((bare, "params"), (unfunded, "amount is missing")):
+        with pytest.raises(UnreadableAnswerError, match=word):
+            answers.perpetual_page_of(answer.SerializeToString())
+
+
 def test_rate_limits_are_read_with_the_field_that_older_code_does_not_name() -> None:
     answer = clob_query.QueryBlockRateLimitConfigurationResponse()
     answer.block_rate_limit_config.max_short_term_orders_and_cancels_per_n_blocks.add(num_blocks=5, limit=4000)
@@ -307,6 +347,7 @@ READERS: list[Callable[[bytes], Any]] = [
     lambda data: answers.account_of(ADDRESS)(data, NODE),
     lambda data: answers.subaccount_of(ADDRESS, 0)(data, NODE),
     answers.oracle_page_of,
+    answers.perpetual_page_of,
     lambda data: answers.block_rate_limits_of(data, NODE),
     lambda data: answers.equity_tier_limits_of(data, NODE),
     lambda data: answers.fee_tier_of(data, NODE),

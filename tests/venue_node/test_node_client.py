@@ -35,13 +35,15 @@ from venue_node.fake_node import (
 )
 
 from dydx_console.domain.chain import Authenticator, BlockRateLimit, EquityTier, NodeAsset, NodePosition
+from dydx_console.domain.nodeaccount import Perpetual
 from dydx_console.domain.text import clean
 from dydx_console.ports.clock import Clock, ManualClock, SystemClock
-from dydx_console.ports.faults import FaultKind, VenueError
+from dydx_console.ports.faults import FaultKind, FaultSource, VenueError
 from dydx_console.ports.node import NodePort
 from dydx_console.venue.node.channels import Channels, ClosedError
 from dydx_console.venue.node.client import NodeClient, NodeOptions
 from dydx_console.venue.node.endpoints import parse_endpoint
+from dydx_console.venue.resilience.counters import FaultCounters
 
 QUICK = NodeOptions(call_timeout_s=0.8, total_timeout_s=5.0)
 TESTS = Path(__file__).parent.parent
@@ -51,9 +53,12 @@ GENEROUS_S = 10.0
 
 @asynccontextmanager
 async def client_of(
-    *endpoints: str, options: NodeOptions | None = None, clock: Clock | None = None
+    *endpoints: str,
+    options: NodeOptions | None = None,
+    clock: Clock | None = None,
+    counters: FaultCounters | None = None,
 ) -> AsyncIterator[NodeClient]:
-    client = NodeClient(endpoints, clock or SystemClock(), "test/1", options)
+    client = NodeClient(endpoints, clock or SystemClock(), "test/1", options, counters)
     try:
         yield client
     finally:
@@ -110,6 +115,14 @@ async def test_oracle_prices_are_read_to_the_last_page(markets: int) -> None:
     node = FakeNode(markets=markets, page_limit=7 if markets < 10 else 1000)
     async with running(node), client_of(node.url) as client:
         assert [price.market_id for price in await client.oracle_prices()] == list(range(markets))
+
+
+@pytest.mark.parametrize("markets", [0, 1, 8])
+async def test_perpetuals_are_read_to_the_last_page(markets: int) -> None:
+    node = FakeNode(markets=markets, page_limit=7)
+    async with running(node), client_of(node.url) as client:
+        told = await client.perpetuals()
+    assert told == tuple(Perpetual(one, f"M{one}-USD", 1000 + one, -9, -one) for one in range(markets))
 
 
 async def test_pages_without_an_end_are_given_up() -> None:
@@ -396,6 +409,30 @@ async def test_the_whole_of_a_call_is_bounded_however_many_nodes_hang() -> None:
     asked = error.text.count("no answer within")
     assert 2 <= asked <= 3, "0.4 + 0.4 + what is left of 1.0 s"
     assert error.text.startswith("no answer within 0.4 s; ")
+
+
+async def test_every_failed_attempt_is_counted_by_kind_node_and_method() -> None:
+    node = FakeNode(failures={"GetLatestBlock": Failure(grpc.StatusCode.UNAVAILABLE, "shutting \x1b[2Jdown")})
+    other = FakeNode(answers={"AllMarketPrices": b"\xff\xff\xff"}, hanging={"GetSyncing"})
+    counters = FaultCounters(SystemClock())
+    async with running(node, other):
+        async with client_of(node.url, other.url, options=QUICK, counters=counters) as client:
+            for _ in range(3):
+                assert (await client.latest_block()).source == other.label
+            assert await client.oracle_prices()
+            assert await client.info()
+            await failure_of(client.latest_block(node.label))
+            await failure_of(client.block(49))
+            await failure_of(client.syncing(other.label))
+        await failure_of(client.info())
+    counted = {(row.kind, row.source, row.endpoint): row.count for row in counters.rows()}
+    assert counted == {
+        (FaultKind.UNREACHABLE, FaultSource.GRPC, f"{node.label}/GetLatestBlock"): 2,
+        (FaultKind.BAD_ANSWER, FaultSource.GRPC, f"{other.label}/AllMarketPrices"): 1,
+        (FaultKind.NOT_FOUND, FaultSource.GRPC, f"{other.label}/GetBlockByHeight"): 1,
+        (FaultKind.TIMEOUT, FaultSource.GRPC, f"{other.label}/GetSyncing"): 1,
+    }, "closing the client is nobody's failure"
+    assert all(clean(row.last_text) == row.last_text != "" for row in counters.rows())
 
 
 class HurryingClock(SystemClock):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tui.pictures import picture
 
+from dydx_console.domain.journal import JournalMode, JournalView
 from dydx_console.state.freshness import PictureState
 from dydx_console.state.node import NodeView
 from dydx_console.views.banner import FAR_BEHIND, BannerFacts, banner_lines, joined, nearest_liquidation
@@ -50,6 +51,25 @@ def test_everything_is_there_where_there_is_room() -> None:
                  "● LIVE 0.8 s", "#48,112,907", "node —", "margin 0.0 %", "liq −31 % ETH", "outlive 1"):  # fmt: skip
         assert word in text, word
     assert "DISARMED" in words(banner_lines(replace(FACTS, read_only=False), picture(), LIVE, 200, 1))
+
+
+@pytest.mark.parametrize(
+    ("mode", "word", "ink"),
+    [
+        (JournalMode.OFF, "JOURNAL OFF", Ink.ALARM),
+        (JournalMode.LOOKING, "ONLY LOOKS", Ink.WARN),
+        (JournalMode.KEPT, None, None),
+        (JournalMode.NONE, None, None),
+    ],
+)
+@pytest.mark.parametrize("height", [1, 2])
+def test_a_journal_that_is_not_written_here_is_said(
+    mode: JournalMode, word: str | None, ink: Ink | None, height: int
+) -> None:
+    lines = banner_lines(FACTS, picture(journal=JournalView(mode, "because")), LIVE, 220, height)
+    found = [cell for line in lines for cell in line if "JOURNAL" in cell.text or "LOOKS" in cell.text]
+    assert [cell.ink for cell in found] == ([] if word is None else [ink])
+    assert word is None or word in found[0].text
 
 
 def test_each_kind_of_network_has_words_and_an_ink_of_its_own() -> None:

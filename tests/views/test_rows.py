@@ -13,7 +13,7 @@ from dydx_console.views.compact import compact_lines
 from dydx_console.views.detail import detail_lines, detail_title
 from dydx_console.views.fills import FILLS, fill_lines
 from dydx_console.views.orders import ORDERS, filled_text, order_counts, order_lines, outliving
-from dydx_console.views.panes import PaneHealth, SteadyHealth, health_line, pane_health, stream_health
+from dydx_console.views.panes import NODE, PaneHealth, SteadyHealth, health_line, pane_health, stream_health
 from dydx_console.views.pnl import pnl_lines, since_text
 from dydx_console.views.positions import POSITIONS, liquidation_distance, position_lines
 from dydx_console.views.table import Cell, Ink, Line, line_width
@@ -60,6 +60,17 @@ class TestHealth:
         assert health_line(LIVE) == (Cell("0.8 s", Ink.DIM),)
         assert health_line(PaneHealth(PictureState.STALE, 14.0)) == (Cell("STALE 14 s", Ink.BAD),)
         assert health_line(PaneHealth(PictureState.SYNCING, None)) == (Cell("SYNCING", Ink.WARN),)
+
+    @pytest.mark.parametrize(
+        ("state", "age_s", "text"),
+        [(PictureState.POLLING, 1.2, "from NODE 1.2 s"), (PictureState.STALE, 14.0, "STALE 14 s · from NODE")],
+    )
+    def test_figures_of_a_node_are_named_and_dimmed(self, state: PictureState, age_s: float, text: str) -> None:
+        health = PaneHealth(state, age_s, NODE)
+        assert "".join(cell.text for cell in health_line(health)) == text
+        assert health.is_dim
+        # another source shows at once, whatever the state
+        assert SteadyHealth(PaneHealth(state, 1.0), 100.0).after(health, 100.1).shown == health
 
     def test_an_age_is_renewed_once_a_second_a_state_at_once(self) -> None:
         shown = SteadyHealth().after(LIVE, 100.0)

@@ -68,6 +68,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             id="compact",
             number=0,
             title="Prices and positions",
+            shows_holdings=True,
             view=lambda picture, width: compact_lines(picture.snapshot, picture.facts.name, width),
         )
         yield Static("too small\n20×5 needed", id="too-small", markup=False)

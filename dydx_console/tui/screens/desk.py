@@ -18,11 +18,12 @@ __all__ = ["desk_panes"]
 
 def desk_panes(picture: Picture, clock: Callable[[], float]) -> Iterator[Pane]:
     """Yield the panes in the order of the keys Tab and Shift+Tab."""
-    yield FactsPane(picture, clock, id="balances", number=1, title="Balances", view=_balances)
+    yield FactsPane(picture, clock, id="balances", number=1, title="Balances", view=_balances, shows_holdings=True)
     yield FactsPane(picture, clock, id="pnl", number=5, title="PNL", view=_pnl, head=_since)
     yield GridPane(
         picture, clock, id="positions", number=2, title="Positions", spec=POSITIONS, rows=_positions,
         head=lambda _, items: (Cell(f"{len(items)} open", Ink.DIM),), needs_markets=True,
+        shows_holdings=True,
     )  # fmt: skip
     yield OrdersPane(picture, clock, id="orders", number=3, title="Orders")
     yield GridPane(

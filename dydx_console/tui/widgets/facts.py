@@ -30,8 +30,17 @@ class FactsPane(Pane):
         view: Callable[[Picture, int], list[Line]],
         head: Callable[[Picture], Line] | None = None,
         needs_markets: bool = True,
+        shows_holdings: bool = False,
     ) -> None:
-        super().__init__(picture, clock, id=id, number=number, title=title, needs_markets=needs_markets)
+        super().__init__(
+            picture,
+            clock,
+            id=id,
+            number=number,
+            title=title,
+            needs_markets=needs_markets,
+            shows_holdings=shows_holdings,
+        )
         self._view = view
         self._head = head
         self._lines: list[Line] = []

@@ -50,8 +50,17 @@ class GridPane(Pane, Generic[T]):
         rows: Callable[[Picture], list[T]],
         head: Callable[[Picture, list[T]], Line],
         needs_markets: bool = False,
+        shows_holdings: bool = False,
     ) -> None:
-        super().__init__(picture, clock, id=id, number=number, title=title, needs_markets=needs_markets)
+        super().__init__(
+            picture,
+            clock,
+            id=id,
+            number=number,
+            title=title,
+            needs_markets=needs_markets,
+            shows_holdings=shows_holdings,
+        )
         self.spec = spec
         self.cursor = Cursor()
         self._rows = rows

@@ -16,7 +16,7 @@ from dydx_console.domain.text import clean
 from dydx_console.tui.actions import bindings_of
 from dydx_console.tui.picture import Picture
 from dydx_console.tui.themes import ink_style, look_style
-from dydx_console.views.panes import PaneHealth, SteadyHealth, health_line, pane_health
+from dydx_console.views.panes import PaneHealth, SteadyHealth, health_line, holdings_health, pane_health
 from dydx_console.views.table import Cell, Ink, Line, line_width
 
 __all__ = ["NO_MARKS", "Drawn", "LineWidget", "Look", "MovableLines", "Pane", "harmless"]
@@ -224,7 +224,8 @@ class MovableLines(LineWidget, can_focus=True):
 class Pane(MovableLines):
     """A pane: number, title and state in its first line, its content below.
 
-    `needs_markets` tells that its figures move with oracle prices, so that their state counts too.
+    `needs_markets` tells that its figures move with oracle prices, so that their state counts too; `shows_holdings`
+    that they are positions or balances, which a node may tell in place of the Indexer.
     """
 
     def __init__(
@@ -236,11 +237,13 @@ class Pane(MovableLines):
         number: int,
         title: str,
         needs_markets: bool = False,
+        shows_holdings: bool = False,
     ) -> None:
         super().__init__(picture, clock, id=id)
         self.number = number
         self.title = title
         self.needs_markets = needs_markets
+        self.shows_holdings = shows_holdings
         self._steady = SteadyHealth()
 
     def info(self) -> Line:
@@ -249,7 +252,8 @@ class Pane(MovableLines):
 
     def health(self) -> PaneHealth:
         """Return the state of what the pane shows."""
-        return pane_health(self.picture.snapshot, self.picture.elapsed_s, needs_markets=self.needs_markets)
+        of = holdings_health if self.shows_holdings else pane_health
+        return of(self.picture.snapshot, self.picture.elapsed_s, needs_markets=self.needs_markets)
 
     def drawn(self, now: float, *, is_dirty: bool) -> list[Drawn]:
         """Return the title line and the content."""

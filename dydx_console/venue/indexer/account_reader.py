@@ -6,7 +6,7 @@ from dydx_console.domain.events import Fact, FillsRead, MessageRejected, ReadFai
 from dydx_console.ports.clock import Clock
 from dydx_console.venue.indexer.rest import IndexerRest
 
-__all__ = ["AccountReader"]
+__all__ = ["PAGE", "AccountReader"]
 
 PAGE = 1000
 """Rows of a page: the most that the Indexer gives (dydxprotocol/v4-chain comlink API_LIMIT_V4)."""
@@ -24,14 +24,24 @@ class AccountReader:
         address: the account.
         parent: its parent subaccount.
         sink: takes every fact as it is read.
+        known_fills: tells how many fills, counted in the venue's order, are known from an earlier run; asked once,
+            before the first are read.
     """
 
-    def __init__(self, rest: IndexerRest, address: str, parent: int, sink: Callable[[Fact], None]) -> None:
+    def __init__(
+        self,
+        rest: IndexerRest,
+        address: str,
+        parent: int,
+        sink: Callable[[Fact], None],
+        known_fills: Callable[[], int] = int,
+    ) -> None:
         self._rest = rest
         self._address = address
         self._parent = parent
         self._sink = sink
-        self._fills_read = 0
+        self._known_fills = known_fills
+        self._fills_read: int | None = None
 
     async def resync(self, connection: int, clock: Clock) -> bool:
         """Read everything again. Returns whether all of it came, and only then says `Resynced`."""
@@ -59,6 +69,11 @@ class AccountReader:
         self._pass_on(await self._rest.read(path, connection))
         return self._pass_on(await self._rest.read(f"{path}/parentSubaccountNumber/{self._parent}", connection))
 
+    async def working(self, connection: int) -> tuple[Fact, ...]:
+        """Return the working orders, up to a page of them, and pass nothing on."""
+        path = "/orders/parentSubaccountNumber"
+        return await self._rest.read(path, connection, **self._of_account(), status=WORKING, limit=PAGE)
+
     async def _orders(self, connection: int) -> bool:
         path = "/orders/parentSubaccountNumber"
         working = await self._take(path, connection, status=WORKING, limit=PAGE)
@@ -67,13 +82,18 @@ class AccountReader:
     async def _fills(self, connection: int) -> bool:
         """Read the fills that may be missing, by pages: these are sorted by event, oldest first."""
         path = "/fills/parentSubaccountNumber"
-        page = max(self._fills_read - OVERLAP, 0) // PAGE + 1
+        known = self._known_fills() if self._fills_read is None else self._fills_read
+        page = max(known - OVERLAP, 0) // PAGE + 1
         facts = await self._rest.read(path, connection, **self._of_account(), limit=PAGE, page=page)
         total = _total_of(facts)
         if total is None:
             return self._pass_on(facts)
+        if page > 1 and total < known - OVERLAP:
+            # far fewer than are known: the venue counts anew, so what is known says nothing of its pages
+            self._known_fills, self._fills_read = int, 0
+            return await self._fills(connection)
         last = -(-total // PAGE)
-        if self._fills_read == 0 and last > MOST_PAGES:
+        if known == 0 and last > MOST_PAGES:
             page = last - MOST_PAGES
         else:
             self._pass_on(facts)

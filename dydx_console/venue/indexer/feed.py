@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
-from dydx_console.domain.events import ChannelKey, Event
+from dydx_console.domain.events import ChannelKey, Event, TimeRead
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.tap import Tap
 from dydx_console.venue.indexer import channels
 from dydx_console.venue.indexer.allotment import Allotment
+from dydx_console.venue.indexer.direct import directly
 from dydx_console.venue.indexer.endings import Ending
 from dydx_console.venue.indexer.lane import Lane
 from dydx_console.venue.indexer.limits import FeedLimits
@@ -18,15 +19,22 @@ from dydx_console.venue.indexer.polling import Polling
 from dydx_console.venue.indexer.rereading import AccountKeeper
 from dydx_console.venue.indexer.rest import IndexerRest
 from dydx_console.venue.indexer.session import Session
+from dydx_console.venue.indexer.sockets import Connect
 from dydx_console.venue.indexer.telling import StreamTeller
 from dydx_console.venue.indexer.wiring import FeedWiring, Losses, NoLosses
+from dydx_console.venue.resilience.delays import Delays
 
 __all__ = ["FeedLimits", "FeedPlan", "IndexerFeed"]
+
+PROMPT_S = 0.5
+"""An answer to the question for the time tells it to half as much."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedPlan:
     """What to connect to and follow; `extra` is what is on the screen at first.
+
+    `known_fills` tells how many of the account's fills, counted in the venue's order, are known from an earlier run.
 
     `most_on_connection` tells for each channel how many subscriptions one connection takes.
     """
@@ -38,6 +46,7 @@ class FeedPlan:
     allow_proxy: bool = False
     limits: FeedLimits = field(default_factory=FeedLimits)
     most_on_connection: Mapping[str, int] = field(default_factory=lambda: channels.MOST_ON_CONNECTION)
+    known_fills: Callable[[], int] = int
 
 
 class IndexerFeed:
@@ -52,6 +61,7 @@ class IndexerFeed:
         rng: spreads the delays.
         log: takes one line per thing worth knowing later.
         losses: knows what a connection has lost; without it lost messages are not made good.
+        connect: makes the connections.
     """
 
     def __init__(
@@ -65,6 +75,7 @@ class IndexerFeed:
         rng: random.Random,
         log: Callable[[str], None],
         losses: Losses | None = None,
+        connect: Connect = directly,
     ) -> None:
         self._wiring = FeedWiring(
             plan.websocket_url,
@@ -77,11 +88,14 @@ class IndexerFeed:
             log,
             NoLosses() if losses is None else losses,
             allow_proxy=plan.allow_proxy,
+            connect=connect,
         )
         numbers = count(1)
         self._next_connection: Callable[[], int] = lambda: next(numbers)
         teller = StreamTeller(0, sink, clock, log)
-        keeper = None if plan.address is None else AccountKeeper(self._wiring, plan.address, plan.parent, teller)
+        keeper: AccountKeeper | None = None
+        if plan.address is not None:
+            keeper = AccountKeeper(self._wiring, plan.address, plan.parent, teller, plan.known_fills)
         self._base = (*(() if keeper is None else (keeper.key,)), ChannelKey(channels.MARKETS))
         works = (self._measure, self._tend, *(() if keeper is None else (keeper.keep,)))
         self._lanes = [Lane(0, self._wiring, self._next_connection, teller, works=works, ended=self._ended)]
@@ -121,10 +135,22 @@ class IndexerFeed:
                 await self._changed.wait()
 
     async def _measure(self, session: Session) -> None:
-        """Measure the venue's clock at the beginning of a connection."""
-        for path in ("/time", "/height"):
-            for fact in await self._wiring.rest.read(path, session.number):
-                self._wiring.sink(fact)
+        """Measure the venue's clock at the beginning of a connection, again where the answer took long."""
+        limits = self._wiring.limits
+        delays = Delays(self._wiring.rng, limits.retry_s, limits.longest_delay_s)
+        is_prompt = await self._is_measured(session)
+        for fact in await self._wiring.rest.read("/height", session.number):
+            self._wiring.sink(fact)
+        while not is_prompt:
+            await asyncio.sleep(limits.retry_s + delays.next_s())
+            is_prompt = await self._is_measured(session)
+
+    async def _is_measured(self, session: Session) -> bool:
+        """Ask for the venue's time; returns whether the answer came so promptly that it tells the time."""
+        facts = await self._wiring.rest.read("/time", session.number)
+        for fact in facts:
+            self._wiring.sink(fact)
+        return any(isinstance(fact, TimeRead) and fact.at - fact.asked_at <= PROMPT_S for fact in facts)
 
     async def _tend(self, session: Session) -> None:
         """End the reading by HTTP once the stream has everything again."""

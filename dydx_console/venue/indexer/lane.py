@@ -10,7 +10,6 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 from dydx_console.domain.events import ChannelDropped, ChannelKey, ConnectionClosed, ConnectionOpened
 from dydx_console.domain.text import clean
 from dydx_console.ports.faults import FaultSource
-from dydx_console.venue.indexer.direct import DirectConnection
 from dydx_console.venue.indexer.endings import Ending, ending_of_failure, pause_s
 from dydx_console.venue.indexer.session import Session, Work
 from dydx_console.venue.indexer.telling import StreamTeller
@@ -18,8 +17,6 @@ from dydx_console.venue.indexer.wiring import FeedWiring
 from dydx_console.venue.resilience.delays import Delays
 
 __all__ = ["Lane"]
-
-GOODBYE_S = 1.0
 
 
 class Lane:
@@ -124,16 +121,7 @@ class Lane:
     @contextlib.asynccontextmanager
     async def _connected(self, number: int) -> AsyncIterator[Session]:
         wiring = self._wiring
-        async with DirectConnection(
-            wiring.url,
-            open_timeout=wiring.limits.open_s,
-            close_timeout=GOODBYE_S,
-            ping_interval=None,
-            max_size=wiring.limits.most_bytes,
-            compression=None,
-            proxy=True if wiring.allow_proxy else None,
-            user_agent_header=None,
-        ) as socket:
+        async with wiring.connect(wiring.url, wiring.limits, allow_proxy=wiring.allow_proxy) as socket:
             self._again.clear()  # whoever asked meanwhile has a fresh one now
             session = self._session = Session(socket, number, wiring, self._teller, self._healing)
             session.want(self.keys)

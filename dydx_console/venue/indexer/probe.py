@@ -32,12 +32,13 @@ from dydx_console.domain.events import (
 from dydx_console.domain.ids import parent_of
 from dydx_console.domain.text import clean
 from dydx_console.ports.clock import Clock
-from dydx_console.ports.faults import FaultKind, VenueError
+from dydx_console.ports.faults import FaultKind, FaultSource, VenueError
 from dydx_console.ports.probe import Compliance, VenueClock
 from dydx_console.venue.indexer import channels, wire
 from dydx_console.venue.indexer.answers import Answer, error_text, facts_of_answer
 from dydx_console.venue.indexer.direct import DirectConnection
 from dydx_console.venue.indexer.protocol import IndexerProtocol
+from dydx_console.venue.resilience.counters import FaultCounters
 
 __all__ = ["HttpIndexerProbe"]
 
@@ -73,6 +74,7 @@ class HttpIndexerProbe:
         user_agent: how requests introduce themselves.
         deadline_s: seconds that a call may take from its first packet to its answer.
         allow_proxy: honour the proxy variables of the environment.
+        counters: counts what fails; without it nobody counts.
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class HttpIndexerProbe:
         deadline_s: float = DEADLINE_S,
         *,
         allow_proxy: bool = False,
+        counters: FaultCounters | None = None,
     ) -> None:
+        self._counters = FaultCounters(clock) if counters is None else counters
         self._allow_proxy = allow_proxy
         self._clock = clock
         self._deadline_s = deadline_s
@@ -105,12 +109,14 @@ class HttpIndexerProbe:
 
     async def head(self) -> BlockHead:
         """Return the newest block that the Indexer has by REST. Raises VenueError."""
-        read = self._told(await self._get("/height"), HeightRead)
+        with self._counted(FaultSource.REST, f"{self._host}/v4/height"):
+            read = self._told(await self._get("/height"), HeightRead)
         return BlockHead(read.height, read.time, self._host)
 
     async def clock(self) -> VenueClock:
         """Return the Indexer's clock, beside ours half way through the request. Raises VenueError."""
-        read = self._told(await self._get("/time"), TimeRead)
+        with self._counted(FaultSource.REST, f"{self._host}/v4/time"):
+            read = self._told(await self._get("/time"), TimeRead)
         utc = self._clock.utc()
         half_s = (read.at - read.asked_at) / 2
         return VenueClock(read.venue_time, read.at - half_s, utc - timedelta(seconds=half_s))
@@ -120,17 +126,19 @@ class HttpIndexerProbe:
 
         Raises VenueError; a 404 that is not the Indexer's own is NOT_FOUND.
         """
-        answer = await self._get(f"/addresses/{quote(address, safe='')}", may_be_absent=True)
-        read = self._told(answer, AddressRead)
+        with self._counted(FaultSource.REST, f"{self._host}/v4/addresses"):
+            answer = await self._get(f"/addresses/{quote(address, safe='')}", may_be_absent=True)
+            read = self._told(answer, AddressRead)
         return tuple(sorted({parent_of(number) for number in read.subaccounts if number >= 0}))
 
     async def compliance(self, address: str) -> Compliance:
         """Return the screening of an address. Raises VenueError."""
-        answer = await self._get(f"/compliance/screen/{quote(address, safe='')}")
-        try:
-            found = _screening.decode(answer.body)
-        except wire.UNREADABLE as error:
-            raise self._unreadable(str(error)) from None
+        with self._counted(FaultSource.REST, f"{self._host}/v4/compliance"):
+            answer = await self._get(f"/compliance/screen/{quote(address, safe='')}")
+            try:
+                found = _screening.decode(answer.body)
+            except wire.UNREADABLE as error:
+                raise self._unreadable(str(error)) from None
         reason = None if found.reason is None else clean(found.reason, TEXT_LENGTH)
         return Compliance(clean(found.status, 40), reason)
 
@@ -140,6 +148,11 @@ class HttpIndexerProbe:
         Raises VenueError.
         """
         host = _host_of(self._websocket_url)
+        with self._counted(FaultSource.WEBSOCKET, host):
+            block = await self._streamed_block(host)
+        return BlockHead(block.height, block.time, host)
+
+    async def _streamed_block(self, host: str) -> BlockHeight:
         async with self._within_deadline(host):
             with _socket_faults(host):
                 async with DirectConnection(
@@ -152,8 +165,7 @@ class HttpIndexerProbe:
                     proxy=True if self._allow_proxy else None,
                     user_agent_header=None,
                 ) as socket:
-                    block = await self._first_block(socket, host)
-        return BlockHead(block.height, block.time, host)
+                    return await self._first_block(socket, host)
 
     async def _first_block(self, socket: ClientConnection, host: str) -> BlockHeight:
         protocol = IndexerProtocol(1)
@@ -201,6 +213,14 @@ class HttpIndexerProbe:
     def _unreadable(self, reason: str) -> VenueError:
         text = clean(f"the answer could not be read: {reason}", TEXT_LENGTH)
         return VenueError(FaultKind.BAD_ANSWER, self._host, text)
+
+    @contextmanager
+    def _counted(self, source: FaultSource, endpoint: str) -> Iterator[None]:
+        try:
+            yield
+        except VenueError as error:
+            self._counters.count(error.kind, source, endpoint, error.text)
+            raise
 
     @asynccontextmanager
     async def _within_deadline(self, host: str) -> AsyncIterator[None]:

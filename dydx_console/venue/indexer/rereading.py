@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
-from math import inf
+from collections.abc import Callable
+from math import ceil, inf
 
-from dydx_console.domain.events import AccountRead, Fact, ReadFailed
+from dydx_console.domain.events import AccountRead, Fact, HeightRead, OrdersRead, ReadFailed
 from dydx_console.domain.stream import StreamCondition
 from dydx_console.ports.faults import FaultKind
 from dydx_console.venue.indexer import channels
-from dydx_console.venue.indexer.account_reader import AccountReader
+from dydx_console.venue.indexer.account_reader import PAGE, AccountReader
 from dydx_console.venue.indexer.session import BLOCKS_APART, Session
 from dydx_console.venue.indexer.telling import StreamTeller
+from dydx_console.venue.indexer.told import ToldOrders
 from dydx_console.venue.indexer.wiring import FeedWiring
 from dydx_console.venue.resilience.delays import Delays
 
@@ -28,9 +30,17 @@ class AccountKeeper:
         address: the account.
         parent: its parent subaccount.
         teller: tells what befalls the account's lane.
+        known_fills: tells how many fills are known from an earlier run.
     """
 
-    def __init__(self, wiring: FeedWiring, address: str, parent: int, teller: StreamTeller) -> None:
+    def __init__(
+        self,
+        wiring: FeedWiring,
+        address: str,
+        parent: int,
+        teller: StreamTeller,
+        known_fills: Callable[[], int] = int,
+    ) -> None:
         self.key = channels.parent_key(address, parent)
         """The account's channel."""
         self.answered_on = 0
@@ -39,7 +49,8 @@ class AccountKeeper:
         self._limits = wiring.limits
         self._path = f"/addresses/{address}/parentSubaccountNumber/{parent}"
         self._teller = teller
-        self._reader = AccountReader(wiring.rest, address, parent, self._take)
+        self._reader = AccountReader(wiring.rest, address, parent, self._take, known_fills)
+        self._told: ToldOrders | None = None
         self._refusal: str | None = None
         self._newest = 0
 
@@ -61,15 +72,18 @@ class AccountKeeper:
         """Read the account whenever it is time, until cancelled."""
         reread_at = audit_at = inf
         hour_at = self._next_hour()
+        self._told = session.orders
         while True:
             if session.account_answered.is_set():
                 session.account_answered.clear()
                 self.answered_on = session.number
-                await self._until_read(session)
+                await self._until_read()
+                # what a later reading brings has to have come by the stream too, or the stream is deaf
+                session.account_height = max(session.account_height, self._newest)
                 session.is_account_read = not session.account_answered.is_set()
                 reread_at, audit_at = self._in(self._limits.second_reread_s), self._in(self._limits.audit_s)
             elif self._now() >= reread_at:
-                await self._until_read(session)
+                await self._until_read()
                 reread_at = self._in(self._limits.reread_s)
             elif self._now() >= hour_at:
                 hour_at = self._next_hour()
@@ -79,7 +93,7 @@ class AccountKeeper:
                 audit_at = self._in(self._limits.audit_s)
             await self._until(min(reread_at, audit_at, hour_at), session.account_answered)
 
-    async def _until_read(self, session: Session) -> None:
+    async def _until_read(self) -> None:
         delays = Delays(self._wiring.rng, self._limits.retry_s, self._limits.longest_delay_s)
         self._newest = 0
         while not await self.read():
@@ -89,9 +103,44 @@ class AccountKeeper:
                 wait_s = self._limits.longest_retry_s
             await asyncio.sleep(wait_s)
         self._teller.granted(channels.named(self.key))
-        session.account_height = max(session.account_height, self._newest)
 
     async def _audit(self, session: Session) -> None:
+        """End a connection that has kept silent about what became of the account by now."""
+        await self._audit_height(session)
+        doubted = await self._unlike_orders(session)
+        # an order can have come or gone while it was read, and its message be on its way: not once all is here
+        if not doubted or not await self._has_caught_up(session):
+            return
+        if doubted & await self._unlike_orders(session) and not session.account_answered.is_set():
+            await session.give_up_for_loss("Messages of the Indexer about orders were lost")
+
+    async def _has_caught_up(self, session: Session) -> bool:
+        """Wait until the connection must have told what REST knows; returns whether it got so far in time."""
+        facts = await self._wiring.rest.read("/height", session.number)
+        for fact in facts:
+            self._wiring.sink(fact)
+        told = next((fact.height for fact in facts if isinstance(fact, HeightRead)), None)
+        await asyncio.sleep(self._limits.recheck_s)
+        if told is None:
+            return False
+        for _ in range(ceil(self._limits.silence_s / self._limits.tick_s)):
+            if session.height >= told + BLOCKS_APART:
+                return True
+            await asyncio.sleep(self._limits.tick_s)
+        return False
+
+    async def _unlike_orders(self, session: Session) -> frozenset[str]:
+        """Return the orders of which REST knows something else than the connection has told."""
+        working = session.orders.working(session.height)
+        facts = await self._reader.working(session.number)
+        for fact in facts:
+            self._take(fact)
+        listed = [patch for fact in facts if isinstance(fact, OrdersRead) for patch in fact.orders]
+        if len(listed) >= PAGE or not any(isinstance(fact, OrdersRead) for fact in facts):
+            return frozenset()
+        return session.orders.unlike(listed, working, session.height)
+
+    async def _audit_height(self, session: Session) -> None:
         """End a connection that has not told of the account's newest block, and must have by now."""
         self._newest = 0
         facts = await self._wiring.rest.read(self._path, session.number)
@@ -106,6 +155,8 @@ class AccountKeeper:
     def _take(self, fact: Fact) -> None:
         if isinstance(fact, AccountRead):
             self._newest = max([self._newest, *(child.height or 0 for child in fact.children)])
+        elif isinstance(fact, OrdersRead) and self._told is not None:
+            self._told.end(fact.orders)
         elif isinstance(fact, ReadFailed) and fact.kind is FaultKind.GEO_BLOCKED:
             self._refusal = fact.text
         self._wiring.sink(fact)

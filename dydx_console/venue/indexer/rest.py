@@ -92,6 +92,7 @@ class IndexerRest:
         sink: takes what is to be told of budgets, breakers and failures.
         counters: counts failures; shared by whoever else asks this venue.
         limits: how long and how much.
+        transport: carries the requests in place of sockets.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class IndexerRest:
         sink: Callable[[Fact], None] | None = None,
         counters: FaultCounters | None = None,
         limits: RestLimits = RestLimits(),
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._clock = clock
         self._tap = tap
@@ -115,7 +117,7 @@ class IndexerRest:
         self.counters = FaultCounters(clock) if counters is None else counters
         """What failed so far."""
         self._telling = Telling(clock, _nobody if sink is None else sink, self.counters)
-        self._gate = HostGate(self._host, clock, BUDGETS)
+        self._gate = HostGate(self._host, clock, BUDGETS, waits=self._telling.changed)
         self._telling.watch(self._gate.budgets)
         self._breakers = Breakers(self._host, clock, self._telling.breaker_changed, limits.breaker)
         self._client = httpx.AsyncClient(
@@ -126,6 +128,7 @@ class IndexerRest:
             headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"},
             follow_redirects=False,
             trust_env=allow_proxy,
+            transport=transport,
         )
 
     async def close(self) -> None:

@@ -39,7 +39,7 @@ def _number(text: str | None) -> Decimal | None:
     return None if text is None else decimal_of(text)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _positive(text: str) -> Decimal:
     value = decimal_of(text)
     if value < 0:

@@ -5,31 +5,34 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from typing import NoReturn
 
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from dydx_console.domain.events import (
     AccountSnapshot,
     AccountUpdate,
     BlockHeight,
+    ChannelDropped,
     ChannelKey,
     ConnectionReady,
     Fact,
     Frame,
     HeightRead,
+    MessageRejected,
     Subscribed,
     SubscriptionDenied,
     Unsubscribed,
     VenueRefusal,
 )
 from dydx_console.domain.stream import StreamCondition
-from dydx_console.ports.faults import FaultKind
-from dydx_console.venue.indexer.channels import named
+from dydx_console.ports.faults import FaultKind, FaultSource
+from dydx_console.venue.indexer.channels import MOST_ON_CONNECTION, named
 from dydx_console.venue.indexer.endings import Ending, ending_of_close
 from dydx_console.venue.indexer.protocol import IndexerProtocol
 from dydx_console.venue.indexer.quiet import Quietness
+from dydx_console.venue.indexer.sockets import Socket
 from dydx_console.venue.indexer.subscriptions import Subscriptions, Verdict, key_named_in
 from dydx_console.venue.indexer.telling import StreamTeller
+from dydx_console.venue.indexer.told import ToldOrders
 from dydx_console.venue.indexer.wiring import FeedWiring
 from dydx_console.venue.resilience.delays import Delays
 
@@ -64,9 +67,7 @@ class Session:
         healing: the delays before lost messages are made good, which outlast the connection.
     """
 
-    def __init__(
-        self, socket: ClientConnection, number: int, wiring: FeedWiring, teller: StreamTeller, healing: Delays
-    ) -> None:
+    def __init__(self, socket: Socket, number: int, wiring: FeedWiring, teller: StreamTeller, healing: Delays) -> None:
         now = wiring.clock.monotonic()
         self.number = number
         self.opened_at = now
@@ -80,6 +81,8 @@ class Session:
         """The newest block of which the account's stream has told."""
         self.height = 0
         """The newest block."""
+        self.orders = ToldOrders()
+        """What has come of the account's orders."""
         self._socket = socket
         self._wiring = wiring
         self._limits = wiring.limits
@@ -96,6 +99,7 @@ class Session:
         self._late_s = 0.0
         self._calm_until = 0.0
         self._doubts = 0
+        self._has_account_spoken = False
         self._quiet = Quietness(wiring.limits.quiet_s)
         self._notes: dict[type[Fact], Callable[..., None]] = {
             ConnectionReady: self._note_ready,
@@ -105,6 +109,7 @@ class Session:
             VenueRefusal: self._note_refusal,
             AccountUpdate: self._note_update,
             AccountSnapshot: self._note_snapshot,
+            MessageRejected: self._note_rejected,
         }
 
     @property
@@ -114,8 +119,8 @@ class Session:
 
     @property
     def unwanted(self) -> tuple[ChannelKey, ...]:
-        """The channels that it still has although nobody wants them any more."""
-        return self._subscriptions.unwanted
+        """The channels that it still has although nobody wants them any more, or had until this moment."""
+        return (*self._subscriptions.take_dropped(), *self._subscriptions.unwanted)
 
     def serves(self, keys: Iterable[ChannelKey]) -> bool:
         """Return whether these channels are there, read again where they must be, and nothing is missed."""
@@ -158,6 +163,12 @@ class Session:
     def end(self, what: StreamCondition, text: str, kind: FaultKind | None = FaultKind.TIMEOUT) -> NoReturn:
         """Give the connection up."""
         raise SessionEndedError(Ending(what, text, kind))
+
+    async def give_up_for_loss(self, text: str) -> NoReturn:
+        """Give the connection up, neither at once nor often: it has lost what the first contents of another tell."""
+        self._teller.trouble(StreamCondition.GAP, f"{text}: reading everything again")
+        await asyncio.sleep(self._healing.next_s())
+        self.end(StreamCondition.GAP, text, None)
 
     def end_on_request(self) -> NoReturn:
         """Give the connection up because a person wants a fresh one."""
@@ -226,11 +237,21 @@ class Session:
             self._wiring.sink(SubscriptionDenied(self.number, key, fact.text, fact.at))
 
     def _note_update(self, fact: AccountUpdate) -> None:
+        self._has_account_spoken = True
+        self.orders.take(fact.orders)
         if fact.block_height is not None and (fact.positions or fact.balances):
             self.account_height = max(self.account_height, fact.block_height)
 
     def _note_snapshot(self, fact: AccountSnapshot) -> None:
+        self._has_account_spoken = True
+        self.orders.begin(fact.orders)
         self.account_height = max([self.account_height, *(child.height or 0 for child in fact.children)])
+
+    def _note_rejected(self, fact: MessageRejected) -> None:
+        # only names of ours are counted under: a peer may send any
+        channel = "" if fact.key is None else fact.key.channel
+        where = f"{self._wiring.host}/{channel}" if channel in MOST_ON_CONNECTION else self._wiring.host
+        self._wiring.rest.counters.count(FaultKind.BAD_ANSWER, FaultSource.WEBSOCKET, where, fact.reason)
 
     async def _ask(self) -> None:
         """Wait for the greeting, which a real server can owe for ever, then ask for what is due, in order."""
@@ -243,12 +264,25 @@ class Session:
             )
         while True:
             self._news.clear()
-            for request in self._subscriptions.due(self._now()):
+            requests = self._subscriptions.due(self._now())
+            for key in self._subscriptions.take_dropped():
+                self._wiring.sink(ChannelDropped(self.number, key, self._now()))
+            for request in requests:
+                self._end_where_account_spoke(request.key)
                 await self._send(request.kind, request.key)
             wait_s = self._subscriptions.next_at() - self._now()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(wait_s, 0.0)):
                     await self._news.wait()
+
+    def _end_where_account_spoke(self, key: ChannelKey) -> None:
+        """End a connection on which an account is to be joined again that has spoken on it.
+
+        That an order is over can be proven by its absence from first contents only if nothing of the same connection
+        speaks of it.
+        """
+        if key.is_account and self._has_account_spoken:
+            self.end(StreamCondition.DEAF, "The Indexer's stream tells of the account and does not confirm it")
 
     async def _send(self, kind: str, key: ChannelKey) -> None:
         at = self._now()
@@ -345,8 +379,7 @@ class Session:
         """Make good what misses messages.
 
         Channels are joined anew, for their contents as they are now. Where the account is among them the connection is
-        made anew: that an order is over can be proven by its absence from first contents only if nothing of the same
-        connection speaks of it.
+        made anew, see `_end_where_account_spoke`.
         """
         whole_since = self._now()
         while True:
@@ -357,10 +390,10 @@ class Session:
                     self._healing.reset()
                 continue
             text = "Messages of the Indexer were lost"
+            if any(key.is_account for key in lost):
+                await self.give_up_for_loss(text)
             self._teller.trouble(StreamCondition.GAP, f"{text}: reading everything again")
             await asyncio.sleep(self._healing.next_s())
-            if any(key.is_account for key in lost):
-                self.end(StreamCondition.GAP, text, None)
             self.renew(lost)
             if not await self._is_healed():
                 self.end(StreamCondition.GAP, f"{text} and did not come again", FaultKind.BAD_ANSWER)

@@ -101,6 +101,7 @@ class Subscriptions:
         self._rng = rng
         self._held: dict[ChannelKey, Subscription] = {}
         self._asked_at: dict[ChannelKey, float] = {}
+        self._dropped: list[ChannelKey] = []
 
     def want(self, keys: Iterable[ChannelKey]) -> None:
         """Take what is wanted from now on, in the order in which to ask for it."""
@@ -114,6 +115,11 @@ class Subscriptions:
         """Return what is to be sent now, and take it as sent."""
         found = [self._next(held, at) for held in tuple(self._held.values())]
         return [request for request in found if request is not None]
+
+    def take_dropped(self) -> tuple[ChannelKey, ...]:
+        """Return, once, which channels ended because nobody wanted them, whether or not the venue said so."""
+        dropped, self._dropped = tuple(self._dropped), []
+        return dropped
 
     def next_at(self) -> float:
         """Return when `due` has something next, if nothing arrives until then."""
@@ -202,6 +208,7 @@ class Subscriptions:
     def _drop_unwanted(self, held: Subscription) -> None:
         if not held.is_wanted and held.status in (Status.IDLE, Status.DENIED):
             self._held.pop(held.key, None)
+            self._dropped.append(held.key)
             self._asked_at = {
                 key: asked for key, asked in self._asked_at.items() if held.asked_at - asked < self._limits.spacing_s
             }

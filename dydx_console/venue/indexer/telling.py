@@ -42,7 +42,8 @@ class StreamTeller:
         """Tell that all is well again, where something was told before; what is denied stays denied."""
         if self._since is None:
             return
-        text = f"The stream is whole again after {self._clock.monotonic() - self._since:.0f} s"
+        lasted_s = self._clock.monotonic() - self._since
+        text = "The stream is whole again" + (f" after {lasted_s:.0f} s" if lasted_s >= 1 else "")
         over = tuple(self._told)
         self._since = None
         self._told.clear()

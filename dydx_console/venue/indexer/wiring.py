@@ -4,12 +4,16 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from dydx_console.domain.events import ChannelKey, Event
+from dydx_console.domain.text import clean
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.tap import Tap
+from dydx_console.venue.indexer.direct import directly
 from dydx_console.venue.indexer.limits import FeedLimits
 from dydx_console.venue.indexer.rest import IndexerRest
+from dydx_console.venue.indexer.sockets import Connect
 
 __all__ = ["FeedWiring", "Losses", "NoLosses", "Punctuality"]
 
@@ -64,3 +68,9 @@ class FeedWiring:
     losses: Losses = field(default_factory=NoLosses)
     punctuality: Punctuality = field(default_factory=Punctuality)
     allow_proxy: bool = False
+    connect: Connect = directly
+
+    @property
+    def host(self) -> str:
+        """The stream's host, and its port where one is named."""
+        return clean(urlsplit(self.url).netloc.rpartition("@")[2], 100)

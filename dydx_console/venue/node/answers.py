@@ -18,6 +18,7 @@ from v4_proto.dydxprotocol.accountplus import query_pb2 as accountplus_query
 from v4_proto.dydxprotocol.clob import block_rate_limit_config_pb2 as rate_limits
 from v4_proto.dydxprotocol.clob import query_pb2 as clob_query
 from v4_proto.dydxprotocol.feetiers import query_pb2 as feetiers_query
+from v4_proto.dydxprotocol.perpetuals import query_pb2 as perpetuals_query
 from v4_proto.dydxprotocol.prices import query_pb2 as prices_query
 from v4_proto.dydxprotocol.subaccounts import query_pb2 as subaccounts_query
 
@@ -36,6 +37,7 @@ from dydx_console.domain.chain import (
     NodeSubaccount,
     OraclePrice,
 )
+from dydx_console.domain.nodeaccount import Perpetual
 from dydx_console.domain.text import clean
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "fee_tier_of",
     "info_of",
     "oracle_page_of",
+    "perpetual_page_of",
     "signed_int",
     "subaccount_of",
     "syncing_of",
@@ -175,6 +178,12 @@ def oracle_page_of(data: bytes) -> tuple[tuple[OraclePrice, ...], bytes]:
     return prices, bytes(answer.pagination.next_key)
 
 
+def perpetual_page_of(data: bytes) -> tuple[tuple[Perpetual, ...], bytes]:
+    """Return a page of perpetuals, and the key of the next page (empty on the last one)."""
+    answer = _parsed(perpetuals_query.QueryAllPerpetualsResponse, data)
+    return tuple(map(_perpetual, answer.perpetual)), bytes(answer.pagination.next_key)
+
+
 def block_rate_limits_of(data: bytes, _endpoint: str) -> BlockRateLimits:
     """Return how many orders the node takes by block."""
     answer = _parsed(clob_query.QueryBlockRateLimitConfigurationResponse, data)
@@ -266,6 +275,15 @@ def _oracle_price(row: Any) -> OraclePrice:
     if abs(row.exponent) > _WIDEST_EXPONENT:
         raise UnreadableAnswerError("an oracle price out of range")
     return OraclePrice(row.id, row.price, row.exponent)
+
+
+def _perpetual(row: Any) -> Perpetual:
+    _needed(row, "params")
+    params = row.params
+    if abs(params.atomic_resolution) > _WIDEST_EXPONENT:
+        raise UnreadableAnswerError("an atomic resolution out of range")
+    ticker = _exact(params.ticker, "ticker of a perpetual")
+    return Perpetual(params.id, ticker, params.market_id, params.atomic_resolution, signed_int(row.funding_index))
 
 
 def _rate_limits(rows: Sequence[Any]) -> tuple[BlockRateLimit, ...]:

@@ -14,6 +14,7 @@ from v4_proto.cosmos.base.tendermint.v1beta1 import query_pb2 as chain_query
 from v4_proto.dydxprotocol.accountplus import query_pb2 as accountplus_query
 from v4_proto.dydxprotocol.clob import query_pb2 as clob_query
 from v4_proto.dydxprotocol.feetiers import query_pb2 as feetiers_query
+from v4_proto.dydxprotocol.perpetuals import query_pb2 as perpetuals_query
 from v4_proto.dydxprotocol.prices import query_pb2 as prices_query
 from v4_proto.dydxprotocol.subaccounts import query_pb2 as subaccounts_query
 
@@ -28,14 +29,16 @@ from dydx_console.domain.chain import (
     NodeSubaccount,
     OraclePrice,
 )
+from dydx_console.domain.nodeaccount import Perpetual
 from dydx_console.domain.text import clean
 from dydx_console.ports.clock import Clock
-from dydx_console.ports.faults import FaultKind, VenueError
+from dydx_console.ports.faults import FaultKind, FaultSource, VenueError
 from dydx_console.venue.node import answers
 from dydx_console.venue.node.channels import MAX_ANSWER_BYTES, Channels, ClosedError
 from dydx_console.venue.node.endpoints import parse_endpoint
 from dydx_console.venue.node.failover import DEMOTED_FOR_S, EndpointOrder
 from dydx_console.venue.node.statuses import NO_SUCH_HEIGHT, Fault, fault_of
+from dydx_console.venue.resilience.counters import FaultCounters
 
 __all__ = ["NodeClient", "NodeOptions"]
 
@@ -43,6 +46,7 @@ _CHAIN = "/cosmos.base.tendermint.v1beta1.Service"
 _ACCOUNT = "/cosmos.auth.v1beta1.Query/Account"
 _SUBACCOUNT = "/dydxprotocol.subaccounts.Query/Subaccount"
 _PRICES = "/dydxprotocol.prices.Query/AllMarketPrices"
+_PERPETUALS = "/dydxprotocol.perpetuals.Query/AllPerpetuals"
 _CLOB = "/dydxprotocol.clob.Query"
 _FEES = "/dydxprotocol.feetiers.Query/UserFeeTier"
 _AUTHENTICATORS = "/dydxprotocol.accountplus.Query/GetAuthenticators"
@@ -97,18 +101,25 @@ class NodeClient:
         clock: measures the whole of a call, and how long a node that failed is asked last.
         user_agent: what we call ourselves.
         options: deadlines, proxy, trust.
+        counters: counts every failed attempt, by node and method; without it nobody counts.
 
     Raises ValueError for no endpoint at all, and for one that may not be used, with the reason.
     """
 
     def __init__(
-        self, endpoints: Sequence[str], clock: Clock, user_agent: str, options: NodeOptions | None = None
+        self,
+        endpoints: Sequence[str],
+        clock: Clock,
+        user_agent: str,
+        options: NodeOptions | None = None,
+        counters: FaultCounters | None = None,
     ) -> None:
         parsed = [parse_endpoint(text) for text in endpoints]
         if not parsed:
             raise ValueError("a node client needs at least one endpoint")
         self._clock = clock
         self._options = options if options is not None else NodeOptions()
+        self._counters = FaultCounters(clock) if counters is None else counters
         self._order = EndpointOrder((endpoint.label for endpoint in parsed), clock)
         self._channels = Channels(
             parsed,
@@ -159,7 +170,11 @@ class NodeClient:
 
     async def oracle_prices(self) -> tuple[OraclePrice, ...]:
         """Return every oracle price, all pages from one node; a market without a price yet is left out."""
-        return await self._asked(_all_prices, None)
+        return await self._asked(_all_prices, _PRICES)
+
+    async def perpetuals(self) -> tuple[Perpetual, ...]:
+        """Return every perpetual, all pages from one node."""
+        return await self._asked(_all_perpetuals, _PERPETUALS)
 
     async def block_rate_limits(self) -> BlockRateLimits:
         """Return how many orders are taken by block."""
@@ -195,10 +210,14 @@ class NodeClient:
         async def attempt(ask: _Ask, label: str) -> T:
             return read(await ask(path, request), label)
 
-        return await self._asked(attempt, only, absent)
+        return await self._asked(attempt, path, only, absent)
 
     async def _asked(
-        self, attempt: Callable[[_Ask, str], Awaitable[T]], only: str | None, absent: tuple[str, ...] = ()
+        self,
+        attempt: Callable[[_Ask, str], Awaitable[T]],
+        path: str,
+        only: str | None = None,
+        absent: tuple[str, ...] = (),
     ) -> T:
         """Return what the first node that can tell tells. Raises VenueError, naming every node that was asked."""
         ends_at = self._clock.monotonic() + self._options.total_timeout_s
@@ -217,11 +236,17 @@ class NodeClient:
                 self._order.restore(label)
                 return value
             failed.append((label, fault))
-            if fault.demotes:
-                self._order.demote(label, max(self._options.demoted_for_s, fault.retry_after_s or 0.0))
+            self._note(label, path, fault)
             if not fault.elsewhere:
                 _raise([failed[-1]])
         _raise(failed)
+
+    def _note(self, label: str, path: str, fault: Fault) -> None:
+        """Count a node's failure, and ask that node last for a while where it is not worth asking."""
+        if fault is not _CLOSED:
+            self._counters.count(fault.kind, FaultSource.GRPC, f"{label}/{path.rpartition('/')[2]}", fault.text)
+        if fault.demotes:
+            self._order.demote(label, max(self._options.demoted_for_s, fault.retry_after_s or 0.0))
 
     def _candidates(self, only: str | None) -> tuple[str, ...]:
         if only is None:
@@ -275,18 +300,27 @@ def _is_cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
-async def _all_prices(ask: _Ask, _label: str) -> tuple[OraclePrice, ...]:
-    prices: list[OraclePrice] = []
-    key = b""
-    for _ in range(_MOST_PAGES):
-        page = pagination_pb2.PageRequest(key=key, limit=_PAGE)
-        rows, key = answers.oracle_page_of(
-            await ask(_PRICES, prices_query.QueryAllMarketPricesRequest(pagination=page))
-        )
-        prices += rows
-        if not key:
-            return tuple(prices)
-    raise answers.UnreadableAnswerError("the pages of the oracle prices have no end")
+def _all_pages(
+    path: str, request: Callable[..., Any], read: Callable[[bytes], tuple[tuple[T, ...], bytes]]
+) -> Callable[[_Ask, str], Awaitable[tuple[T, ...]]]:
+    """Return an attempt that reads a whole list, page by page."""
+
+    async def attempt(ask: _Ask, _label: str) -> tuple[T, ...]:
+        rows: list[T] = []
+        key = b""
+        for _ in range(_MOST_PAGES):
+            page = pagination_pb2.PageRequest(key=key, limit=_PAGE)
+            more, key = read(await ask(path, request(pagination=page)))
+            rows += more
+            if not key:
+                return tuple(rows)
+        raise answers.UnreadableAnswerError(f"the pages of {path.rpartition('/')[2]} have no end")
+
+    return attempt
+
+
+_all_prices = _all_pages(_PRICES, prices_query.QueryAllMarketPricesRequest, answers.oracle_page_of)
+_all_perpetuals = _all_pages(_PERPETUALS, perpetuals_query.QueryAllPerpetualsRequest, answers.perpetual_page_of)
 
 
 def _retry_after_s(error: grpc.aio.AioRpcError) -> float | None:

@@ -8,7 +8,8 @@ from dydx_console.ports.faults import FaultCount, FaultKind, FaultSource
 
 __all__ = ["OTHERS", "FaultCounters"]
 
-MOST_ENDPOINTS = 64
+MOST_ENDPOINTS = 128
+"""REST paths, methods of every node, channels: all that one network has."""
 OTHERS = "others"
 """The endpoint under which all are counted that come after the table is full."""
 TEXT_LENGTH = 200
@@ -39,7 +40,9 @@ class FaultCounters:
         key = (name, source, kind)
         held = self._rows.get(key)
         count = 1 if held is None else held.count + 1
-        self._rows[key] = FaultCount(kind, source, name, count, self._clock.utc(), clean(text, TEXT_LENGTH))
+        now = self._clock.utc()
+        first_at = now if held is None else held.first_at
+        self._rows[key] = FaultCount(kind, source, name, count, now, clean(text, TEXT_LENGTH), first_at)
         for changed in self._listeners:
             changed()
 

@@ -153,9 +153,17 @@ def _refused_for_who_asks(text: str, code: str | None, *, has_words: bool) -> Ve
     return _fault(FaultKind.GEO_BLOCKED, text if has_words else f"{text}: refused without a reason")
 
 
+_WORDLESS: Mapping[type[BaseException], str] = {
+    httpx.ReadError: "the connection broke",
+    httpx.WriteError: "the connection broke",
+    httpx.ConnectError: "no connection",
+}
+"""What the library's errors are called that come without words."""
+
+
 def fault_of_transport(error: httpx.HTTPError | TimeoutError) -> VenueFault:
     """Return what a request means that brought no whole answer."""
-    words = str(error) or type(error).__name__
+    words = str(error) or _WORDLESS.get(type(error), type(error).__name__)
     if _is_tls(error):
         return _fault(FaultKind.TLS, words)
     if isinstance(error, httpx.TimeoutException | TimeoutError):

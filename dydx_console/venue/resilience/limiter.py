@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import insort
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -87,15 +87,22 @@ class HostGate:
         clock: the clock by which the loop's timers run.
         limits: requests per 10 s by bucket, until the host says otherwise; 100 for those not named.
         most_in_flight: requests that may be on their way at once.
+        waits: is called when a read has to wait for its turn.
     """
 
     def __init__(
-        self, host: str, clock: Clock, limits: Mapping[str, int] | None = None, most_in_flight: int = MOST_IN_FLIGHT
+        self,
+        host: str,
+        clock: Clock,
+        limits: Mapping[str, int] | None = None,
+        most_in_flight: int = MOST_IN_FLIGHT,
+        waits: Callable[[], None] | None = None,
     ) -> None:
         self._host = host
         self._clock = clock
         self._limits = limits or {}
         self._most_in_flight = most_in_flight
+        self._waits = waits
         self._meters: dict[str, Meter] = {}
         self._waiting: list[Waiter] = []
         self._places = count()
@@ -163,6 +170,8 @@ class HostGate:
         waiter = Waiter(rank, next(self._places), bucket, Permit(self, self._meter(bucket)))
         insort(self._waiting, waiter)
         self._serve()
+        if self._waits is not None and not waiter.called.is_set():
+            self._waits()
         has_it = False
         try:
             async with asyncio.timeout(patience_s):
