@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,23 @@ from dydx_console.cli.exits import Exit
 from dydx_console.config.keys import is_key
 from dydx_console.config.load import load
 from dydx_console.config.variables import PREFIX, Variable
+from dydx_console.domain.faults import FaultCount, FaultKind, FaultSource
+from dydx_console.domain.limits import BreakerState, BreakerStatus
+from dydx_console.domain.stream import StreamCondition
 from dydx_console.engine.health import EngineHealth
 from dydx_console.health import documents as bodies
 from dydx_console.health.metrics import metrics_text
 from dydx_console.health.openapi import openapi_document
 from dydx_console.ports.clock import SystemClock
 from dydx_console.preflight.run import CHECKS
+from dydx_console.sim.faults.schedules import SCHEDULES
+from dydx_console.state.ages import PictureState
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 NETWORKS = ROOT / "docs" / "networks.md"
 HEALTH = ROOT / "docs" / "health.md"
+RELIABILITY = ROOT / "docs" / "reliability.md"
 PAGES = (README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 GROUPS = {"config", "health", "order"}
 EVIDENCE_S = 60.0
@@ -111,6 +118,32 @@ def test_every_check_is_documented_in_its_order() -> None:
     assert tuple(quoted(cell) for cell, _ in rows(section(NETWORKS, "## check-network"))) == CHECKS
 
 
+@pytest.mark.parametrize(
+    ("title", "named"),
+    [
+        ("## What a picture says of itself", list(PictureState)),
+        ("## What can befall the stream", list(StreamCondition)),
+        ("### Bounds and proofs", list(StreamCondition)),
+        ("## Rehearse it", [name for name in SCHEDULES if name != "none"]),
+    ],
+)
+def test_whatever_goes_wrong_has_its_row(title: str, named: list[str]) -> None:
+    text = section(RELIABILITY, title)
+    table = text if title.startswith("###") else text.partition("\n### ")[0]
+    assert sorted(quoted(cell) for cell, _ in rows(table)) == sorted(str(name) for name in named)
+
+
+def test_every_proof_that_the_docs_name_is_a_test() -> None:
+    there = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text("utf-8"), re.MULTILINE)
+    }
+    proofs = re.findall(r"`(test_\w+)`", section(RELIABILITY, "### Bounds and proofs"))
+    assert len(proofs) >= len(StreamCondition)
+    assert [name for name in proofs if name not in there] == []
+
+
 def test_every_path_of_the_health_server_is_documented() -> None:
     table = section(HEALTH, "## Paths").partition("###")[0]
     assert {quoted(cell) for cell, _ in rows(table)} == set(openapi_document()["paths"])
@@ -120,6 +153,7 @@ BODIES: dict[str, tuple[type[BaseModel], ...]] = {
     "### `/health/`": (bodies.Overview,),
     "### `/health/network`": (bodies.NetworkHealth, bodies.NetworkFault, bodies.Problem),
     "### `/health/config`": (bodies.NetworkConfig,),
+    "### `/health/errors`": (bodies.Errors,),
     "### `/health/ready` and `/health/live`": (bodies.Ready, bodies.Problem, bodies.Live, bodies.Problem),
 }
 
@@ -130,6 +164,11 @@ def test_an_example_of_a_body_is_one(title: str) -> None:
     made = [model.model_validate_json(text) for model, text in zip(BODIES[title], examples, strict=True)]
     for body, text in zip(made, examples, strict=True):
         assert body.model_dump(mode="json").keys() == body.model_validate_json(text).model_fields_set
+
+
+def test_every_kind_of_failure_is_documented() -> None:
+    table = rows(section(HEALTH, "### `/health/errors`"))
+    assert [quoted(cell) for cell, _ in table] == [kind.value for kind in FaultKind]
 
 
 def test_every_metric_is_documented_and_emitted() -> None:
@@ -147,9 +186,11 @@ def test_every_metric_is_documented_and_emitted() -> None:
                 assert engine.failure is None
                 time.sleep(0.05)
                 facts = health.health()
-            told = metrics_text(facts)
         finally:
             engine.stop()
+    fault = FaultCount(FaultKind.SERVER, FaultSource.REST, "host/v4/fills", 1, facts.at, "HTTP 503")
+    breaker = BreakerStatus("fills", BreakerState.OPEN, 5, 1.0, "HTTP 503")
+    told = metrics_text(replace(facts, faults=(fault,), breakers=(breaker,), stream_trouble="GAP"))
     assert {line.split("{")[0].split()[0] for line in told.splitlines() if not line.startswith("#")} == documented
 
 
