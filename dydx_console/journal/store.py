@@ -1,7 +1,8 @@
 """The writer's connection: whole transactions, nothing else."""
 
+import asyncio
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 
 import aiosqlite
@@ -12,6 +13,8 @@ from dydx_console.journal.statements import Statement
 __all__ = ["Store"]
 
 MOST_WAL_BYTES = 64 * 1024 * 1024
+PATIENCE_S = 0.5
+"""How long a thread that is being waited for by nobody any more may take to end what it does."""
 
 
 class Store:
@@ -29,11 +32,8 @@ class Store:
 
     async def connect(self, path: Path) -> None:
         """Connect to a file that exists. Raises sqlite3.Error; then, as where this is cancelled, there is none."""
-        self._connection = await aiosqlite.connect(
-            uri_of(path, "rw"), uri=True, isolation_level=None, timeout=BUSY_S, factory=self._factory
-        )
-        self._is_durable, self._is_clean = None, True
         try:
+            await _to_its_end(self._connect(path))
             await self._prepare()
         except BaseException:
             await self.close()
@@ -63,7 +63,13 @@ class Store:
         """Close the connection, which moves the log into the file; a second call does nothing."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.close()
+            await _to_its_end(connection.close())
+
+    async def _connect(self, path: Path) -> None:
+        self._connection = await aiosqlite.connect(
+            uri_of(path, "rw"), uri=True, isolation_level=None, timeout=BUSY_S, factory=self._factory
+        )
+        self._is_durable, self._is_clean = None, True
 
     async def _prepare(self) -> None:
         # macOS brings data to the disk itself only when it is asked to by name; elsewhere these two do nothing
@@ -83,3 +89,18 @@ class Store:
         if self._connection is None:
             raise sqlite3.OperationalError("there is no connection to the journal")
         return self._connection
+
+
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Do work of the thread; where this is cancelled, the work still ends first, unless that takes long.
+
+    A thread whose answer finds the loop closed fails aloud.
+    """
+    doing = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait({doing}, timeout=PATIENCE_S)
+        if doing.done() and not doing.cancelled():
+            doing.exception()
+        raise

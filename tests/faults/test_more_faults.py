@@ -118,7 +118,8 @@ async def test_a_clean_stream_is_never_suspected_whatever_is_joined_and_left_mea
         ev.ChannelKey(name, market) for name in ("v4_trades", "v4_orderbook") for market in ("ETH-USD", "SOL-USD")
     ]
     slow = {"snapshot_delay_ms": (20, 300), "registration_delay_ms": (20, 300)}
-    async with exchange(flood=1_500, **slow) as served, followed(served) as made:
+    patient = replace(QUICK, open_s=10.0, greeting_s=10.0, answer_s=10.0, pong_s=10.0, silence_s=10.0, late_s=10.0)
+    async with exchange(flood=1_500, **slow) as served, followed(served, patient) as made:
         await made.until(lambda: made.is_live)
         started = made.clock.monotonic()
         while made.clock.monotonic() < started + 4.0:

@@ -1,9 +1,6 @@
 """A process that is killed while it writes loses nothing that it had said to be committed."""
 
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from tests.journal.kills import killed
 

@@ -58,7 +58,34 @@ async def test_a_journal_that_is_given_up_while_it_is_opened_is_owned_until_its_
         assert journal.recovery.epoch == 1
 
 
-async def test_one_that_is_given_up_while_it_is_connected_to_leaves_no_connection(tmp_path: Path) -> None:
+def test_one_that_is_given_up_while_it_is_connected_to_answers_no_loop_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, failed = threading.Event(), list[object]()
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+
+    class Slow(sqlite3.Connection):
+        def __init__(self, *given: object, **named: object) -> None:
+            reached.set()
+            time.sleep(0.2)
+            super().__init__(*given, **named)  # type: ignore[arg-type]
+
+    async def given_up() -> None:
+        opening = asyncio.ensure_future(opened(tmp_path, Slow))
+        assert await asyncio.to_thread(reached.wait, LONGEST_S)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    before = set(threading.enumerate())
+    asyncio.run(given_up())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(LONGEST_S)
+        assert not thread.is_alive()
+    assert failed == []
+
+
+async def test_one_that_is_given_up_while_it_is_connected_to_leaves_leaves_no_connection(tmp_path: Path) -> None:
     reached, released = threading.Event(), threading.Event()
 
     class Slow(sqlite3.Connection):
