@@ -96,7 +96,7 @@ async def _to_its_end(work: Coroutine[None, None, None]) -> None:
 
     A thread whose answer finds the loop closed fails aloud.
     """
-    doing = asyncio.ensure_future(work)
+    doing = asyncio.gather(work)
     try:
         await asyncio.shield(doing)
     except asyncio.CancelledError:
