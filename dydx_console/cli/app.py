@@ -137,6 +137,11 @@ def demo(
         str | None,
         typer.Option("--faults", help="Have the exchange misbehave: rough, storm, halt, deaf, lag, geo, chaos."),
     ] = None,
+    shock: Annotated[
+        list[str] | None,
+        typer.Option("--shock", help="Have a price jump, such as BTC-USD=-20%@30s; may be given again."),
+    ] = None,
+    risky: Annotated[bool, typer.Option("--risky", help="Let the account hold what a shock liquidates.")] = False,
     for_seconds: ForSeconds = None,
     screenshot: Screenshot = None,
     no_bell: NoBell = False,
@@ -149,7 +154,8 @@ def demo(
 
     settings = loaded_or_fail(config, {}).settings
     options = live.ScreenOptions(for_seconds, screenshot, bell=not no_bell)
-    raise typer.Exit(live.demo(settings, options, seed, faults, open_log(settings)))
+    exchange = live.DemoOptions(seed, faults, tuple(shock or ()), risky)
+    raise typer.Exit(live.demo(settings, options, exchange, open_log(settings)))
 
 
 @app.command()

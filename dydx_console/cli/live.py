@@ -27,7 +27,7 @@ from dydx_console.ports.network import NetworkView
 from dydx_console.safety.networks import SIM, SIM_CHAIN_ID, Network
 from dydx_console.safety.policy import Entry, Environment, Purpose, Request, decide
 
-__all__ = ["ScreenOptions", "demo", "record", "run", "show", "watch"]
+__all__ = ["DemoOptions", "ScreenOptions", "demo", "record", "run", "show", "watch"]
 
 REACH_TIMEOUT_S = 5.0
 RUN_ID_BYTES = 3
@@ -71,23 +71,46 @@ def watch(admission: Admission, health: str, for_seconds: float | None, log_path
     return _ended(engine, log_path)
 
 
-def demo(settings: Settings, options: ScreenOptions, seed: int | None, faults: str | None, log_path: Path) -> int:
-    """Open the console on an exchange of its own; returns the exit code. The screen does not wait for the exchange.
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the command line asks of the exchange: `faults` names the schedule by which it misbehaves.
 
-    `faults` names the schedule by which the exchange misbehaves.
+    `shocks` are price jumps as `sim --shock` takes them; `risky` has the account hold what they liquidate.
     """
+
+    seed: int | None = None
+    faults: str | None = None
+    shocks: tuple[str, ...] = ()
+    risky: bool = False
+
+    def arguments(self) -> tuple[str, ...]:
+        """The same as `sim` reads it. Ends the command where something is not to be understood."""
+        from dydx_console.sim.actors.shocks import parse_shock
+        from dydx_console.sim.faults.schedules import SCHEDULES
+
+        if self.faults is not None and self.faults not in SCHEDULES:
+            fail(Exit.USAGE, f"--faults {self.faults}: no such schedule; there are {', '.join(SCHEDULES)}")
+        for shock in self.shocks:
+            try:
+                parse_shock(shock)
+            except ValueError as error:
+                fail(Exit.USAGE, f"--shock {error}")
+        seeded = () if self.seed is None else ("--seed", str(self.seed))
+        faulty = () if self.faults is None else ("--faults", self.faults)
+        shocking = tuple(argument for shock in self.shocks for argument in ("--shock", shock))
+        return (*seeded, *faulty, *shocking, *(("--risky",) if self.risky else ()))
+
+
+def demo(settings: Settings, options: ScreenOptions, exchange: DemoOptions, log_path: Path) -> int:
+    """Open the console on an exchange of its own; returns the exit code. The screen does not wait for the exchange."""
     from dydx_console.engine.child import SimChild
     from dydx_console.sim.core.addresses import DEMO_ADDRESS
-    from dydx_console.sim.faults.schedules import SCHEDULES
 
-    if faults is not None and faults not in SCHEDULES:
-        fail(Exit.USAGE, f"--faults {faults}: no such schedule; there are {', '.join(SCHEDULES)}")
+    asked = exchange.arguments()
     network = Network("demo", SIM, f"{SIM_CHAIN_ID}-{secrets.token_hex(RUN_ID_BYTES)}", "", "")
     # the environment says nothing about an exchange of one's own
     decision = decide(Request(Environment.DEVELOPMENT, network, Entry.SCREEN, has_terminal=True, purpose=Purpose.READ))
-    seeded = () if seed is None else ("--seed", str(seed))
-    faulty = () if faults is None else ("--faults", faults)
-    child = SimChild(("--account", DEMO_ADDRESS, "--chain-id", network.chain_id, *seeded, *faulty))
+    child = SimChild(("--account", DEMO_ADDRESS, "--chain-id", network.chain_id, *asked))
     try:
         view = NetworkView("demo", SIM, network.chain_id, None, None, confirmed=True, read_only=True)
         checks = demo_plan(network, decision, DEMO_ADDRESS)

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from dydx_console.sim.actors.shocks import FORM, Shock, parse_shock
 from dydx_console.sim.core.addresses import DEMO_ADDRESS, is_address
 from dydx_console.sim.faults import NODE_VERSION, Faults
 from dydx_console.sim.faults.schedules import SCHEDULES, FaultPlan
@@ -40,6 +41,13 @@ def _chain_id(text: str) -> str:
     return text
 
 
+def _shock(text: str) -> Shock:
+    try:
+        return parse_shock(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def parse(arguments: Sequence[str]) -> ProcessOptions:
     """Options from a command line; exits with 2 when they are wrong."""
     parser = argparse.ArgumentParser(prog="dydx-console sim", description="A local dYdX venue on loopback.")
@@ -58,6 +66,9 @@ def parse(arguments: Sequence[str]) -> ProcessOptions:
     parser.add_argument("--flood", type=_bounded(0, 50_000), default=0, help="extra BTC-USD book updates per second")
     parser.add_argument("--history-hours", type=_bounded(0, 168), default=24, help="past to live through at the start")
     parser.add_argument("--no-rate-limits", action="store_true", help="REST without rate limits")
+    told = f"an oracle price jumps: {FORM} after the start; may be given again".replace("%", "%%")
+    parser.add_argument("--shock", type=_shock, action="append", default=[], metavar="SHOCK", help=told)
+    parser.add_argument("--risky", action="store_true", help="the demo account holds positions that a shock liquidates")
     _add_faults(parser.add_argument_group("faults"))
     parser.add_argument("--child", action="store_true", help="end with the parent (stdin EOF), ignore terminal signals")
     parser.add_argument("--verbose", action="store_true", help="log to stderr")
@@ -78,6 +89,8 @@ def parse(arguments: Sequence[str]) -> ProcessOptions:
             node_version=given.node_version,
             clock_skew_ms=given.clock_skew_ms,
         ),
+        shocks=tuple(given.shock),
+        risky=given.risky,
         fault_plan=FaultPlan(SCHEDULES[given.faults], given.fault_every_ms, given.faults_end_after_ms),
     )
     return ProcessOptions(

@@ -26,11 +26,13 @@ from random import Random
 from dydx_console.sim.actors.makers import Flood, Maker, flood_owner, maker_owner
 from dydx_console.sim.actors.party import deposit
 from dydx_console.sim.actors.prices import Oracle
+from dydx_console.sim.actors.shocks import Shock, Shocks
 from dydx_console.sim.actors.takers import Takers, taker_owners
 from dydx_console.sim.actors.trader import DemoTrader
 from dydx_console.sim.core.addresses import DEMO_ADDRESS
 from dydx_console.sim.core.exchange import FIRST_HEIGHT, ChainOptions, Exchange
 from dydx_console.sim.core.fees import TIER_6, TIER_9, FeeTier
+from dydx_console.sim.core.insurance import InsuranceFlow
 from dydx_console.sim.core.markets import MARKETS
 from dydx_console.sim.core.orders import SubaccountId, Tx, TxAnswer
 from dydx_console.sim.faults import Faults
@@ -56,7 +58,8 @@ LIVE_LEAD_BLOCKS = 5
 class VenueOptions:
     """What the venue is like. `rate` scales public activity, `flood` is extra BTC book updates per second.
 
-    `faults` is what it begins with, `fault_plan` what comes and goes later; its seed is `seed` too.
+    `faults` is what it begins with, `fault_plan` what comes and goes later; its seed is `seed` too. `shocks` count from
+    the start; `risky` has the demo account hold positions that a shock liquidates.
     """
 
     seed: int = 7
@@ -74,6 +77,8 @@ class VenueOptions:
     chain_id: str = CHAIN_ID
     faults: Faults = field(default_factory=Faults)
     fault_plan: FaultPlan = field(default_factory=FaultPlan)
+    shocks: tuple[Shock, ...] = ()
+    risky: bool = False
 
 
 class Venue:
@@ -97,6 +102,7 @@ class Venue:
         self.exchange = Exchange(chain, genesis)
         self.indexer = Indexer(MARKETS, FIRST_HEIGHT, genesis, options.funding_speedup, brief=unlimited)
         self._oracle = Oracle(self.exchange, Random(random.getrandbits(64)))
+        self._shocks = Shocks(self.exchange, self._oracle)
         self._makers = [Maker(self.exchange, m, Random(random.getrandbits(64))) for m in MARKETS]
         self._takers = Takers(self.exchange, Random(random.getrandbits(64)))
         self._trader = DemoTrader(self.exchange, self._takers, Random(random.getrandbits(64)), options.account)
@@ -112,6 +118,7 @@ class Venue:
         self._next_flood_ms = now_ms
         self._slot = 0
         self._begin(now_ms)
+        self._shocks.add(options.shocks, now_ms)
         self.indexer.outlet.watched = self.socks.watched
         self.indexer.outlet.sink = self.socks.publish
         self._now_ms = now_ms
@@ -187,6 +194,15 @@ class Venue:
         self.director.ask(fault)
         return fault
 
+    def shock(self, shock: Shock, now_ms: int) -> None:
+        """Have a shock besides those of the options, counted from `now_ms`."""
+        self._shocks.add((shock,), now_ms)
+
+    @property
+    def insurance_flows(self) -> tuple[InsuranceFlow, ...]:
+        """What liquidations moved into and out of the insurance funds, oldest first."""
+        return self.exchange.insurance_flows()
+
     def skip_to(self, now_ms: int) -> None:
         """Let time jump without blocks in between (the machine slept)."""
         if now_ms > self.exchange.next_block_ms:
@@ -226,6 +242,8 @@ class Venue:
         self._slot += 1
 
     def _play_slot(self, slot: int, now_ms: int, elapsed_ms: int) -> None:
+        if slot == 0:
+            self._shocks.step(now_ms)
         if slot == 0 and self.options.makers:
             self._oracle.step(elapsed_ms)
             for maker in self._makers:
@@ -256,7 +274,7 @@ class Venue:
         for interval, until in self._stages(now_ms):
             while self.exchange.time_ms + interval <= until:
                 self._past(interval)
-        self._trader.restart()
+        self._trader.restart(risky=self.options.risky)
         self._past(max(1, now_ms - self.exchange.time_ms))
         self.exchange.block_ms = self.options.block_ms
 

@@ -182,5 +182,6 @@ def test_money_is_conserved_with_everybody_trading() -> None:
     venue.advance(NOW + 120_000)
     accounts = venue.exchange.state.accounts
     held = sum(account.usdc_quantums for account in accounts.all())
-    assert held + accounts.collected_fees + accounts.funding_pool == accounts.net_deposits
+    insured = venue.exchange.state.insurance.total
+    assert held + accounts.collected_fees + accounts.funding_pool + insured == accounts.net_deposits
     assert all(not book.crossed for book in venue.exchange.state.books.values())

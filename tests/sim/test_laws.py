@@ -120,7 +120,8 @@ class Model:
         state = self.exchange.state
         accounts = state.accounts
         held = sum(account.usdc_quantums for account in accounts.all())
-        assert held + accounts.collected_fees + accounts.funding_pool == accounts.net_deposits
+        insured = state.insurance.total
+        assert held + accounts.collected_fees + accounts.funding_pool + insured == accounts.net_deposits
         for market in self.exchange.options.markets:
             sizes = [accounts.position_quantums(a.id, market.perpetual_id) for a in accounts.all()]
             assert sum(sizes) == 0

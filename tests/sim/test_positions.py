@@ -121,7 +121,7 @@ def test_a_flip_books_the_whole_fill_on_the_new_row() -> None:
     assert Decimal(rest_position(desk)["realizedPnl"]) == Decimal(inherited) - Decimal(fill["fee"])
     history = desk.get("/v4/tradeHistory", address=ALICE.owner, subaccountNumber="0")["tradeHistory"]
     assert [(r["action"], r["additionalSize"]) for r in history] == [
-        ("OPEN", "0.02"),
+        ("OPEN", "-0.02"),
         ("CLOSE", "-0.01"),
         ("OPEN", "0.01"),
     ]

@@ -30,6 +30,14 @@ class PriceProcess:
         move = self.value * self.market.volatility_ppm_per_sqrt_second * draw * root
         self.value += move // (ONE_MILLION * _DEVIATION * _ROOT_SCALE)
         self.value += (self.market.start_oracle_value - self.value) * min(elapsed_ms, _REVERSION_MS) // _REVERSION_MS
+        return self._bounded()
+
+    def jump(self, ppm: int) -> int:
+        """Change at once by parts per million; the walk goes on from there."""
+        self.value += self.value * ppm // ONE_MILLION
+        return self._bounded()
+
+    def _bounded(self) -> int:
         self.value = max(self.value, self.market.start_oracle_value // 4)
         return self.value
 

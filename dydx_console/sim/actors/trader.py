@@ -1,16 +1,17 @@
 """The demo account's trader: a script that shows, within a minute, all that can become of an order.
 
 One turn a block. A bot taker helps where a resting order has to be filled in part or whole. Children: subaccount 0
-trades the cross markets, 128 the isolated one.
+trades the cross markets, 128 the isolated one. `restart(risky=True)` has it play with fire instead: positions as large
+as a small stake carries, held until they are lost, and then again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 
-from dydx_console.sim.actors.party import USDC, beyond, deposit, short_term, take
+from dydx_console.sim.actors.party import USDC, WALLET, beyond, deposit, short_term, take
 from dydx_console.sim.actors.takers import Takers
 from dydx_console.sim.core.exchange import Exchange
 from dydx_console.sim.core.markets import Market
@@ -30,8 +31,20 @@ from dydx_console.sim.core.orders import (
 
 FUNDS_USDC = 250_000
 CHILD_FUNDS_USDC = 20_000
+STAKE_USDC = 5_000
+RISKY_PERCENT = 800
+MOURNING_TURNS = 20
 HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """A position worth a multiple of the stake."""
+
+    subaccount: SubaccountId
+    market: Market
+    leverage: int
 
 
 class DemoTrader:
@@ -59,9 +72,9 @@ class DemoTrader:
         self._now_ms = now_ms
         next(self._turns)
 
-    def restart(self) -> None:
-        """Play from the beginning at the next turn."""
-        self._turns = self._script()
+    def restart(self, *, risky: bool = False) -> None:
+        """Play from the beginning at the next turn, from then on with fire where that is asked for."""
+        self._turns = self._risky_script() if risky else self._script()
 
     def _script(self) -> Iterator[None]:
         while True:
@@ -72,6 +85,48 @@ class DemoTrader:
             yield from self._resting_fills()
             yield from self._flip_and_close()
             yield from self._isolated_trade()
+
+    def _risky_script(self) -> Iterator[None]:
+        legs = (_Leg(self.main, self._btc, 25), _Leg(self.child, self._isolated, 10))
+        yield from self._tidy()
+        for market in (self._btc, self._eth, self._sol):
+            self._close(self.main, market)
+            yield
+        self._close(self.child, self._isolated)
+        yield
+        while True:
+            for leg in legs:
+                yield from self._bet(leg)
+            while all(self._held(leg) for leg in legs):
+                yield
+            for _ in range(MOURNING_TURNS):
+                yield
+
+    def _held(self, leg: _Leg) -> int:
+        return self._exchange.position_quantums(leg.subaccount, leg.market)
+
+    def _bet(self, leg: _Leg) -> Iterator[None]:
+        """Bring a flat account to the stake, then buy until the position is worth its multiple."""
+        if self._held(leg):
+            return
+        self._stake(leg.subaccount)
+        yield
+        yield
+        value = self._exchange.oracle_value(leg.market)
+        wanted = leg.market.quantums_worth(value, STAKE_USDC * leg.leverage * USDC)
+        step = leg.market.step_base_quantums
+        while (missing := (wanted - self._held(leg)) // step * step) > 0:
+            quantums = min(missing, self._quantums(leg.market, RISKY_PERCENT))
+            self._ioc(leg.market, Side.BUY, quantums, 30, subaccount=leg.subaccount)
+            yield
+
+    def _stake(self, subaccount: SubaccountId) -> None:
+        account = self._exchange.state.accounts.get(subaccount)
+        surplus = (account.usdc_quantums if account else 0) - STAKE_USDC * USDC
+        if surplus > 0:
+            self._exchange.submit(Transfer(subaccount, WALLET, surplus), self._now_ms)
+        else:
+            self._exchange.submit(Transfer(WALLET, subaccount, -surplus), self._now_ms)
 
     def _tidy(self) -> Iterator[None]:
         for order in self._working:

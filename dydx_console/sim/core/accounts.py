@@ -1,6 +1,7 @@
 """Subaccounts: USDC and perpetual positions in quantums, settled funding, margin.
 
-Money law: the USDC of all subaccounts plus `collected_fees` plus `funding_pool` equals `net_deposits`, to the quantum.
+Money law: the USDC of all subaccounts plus `collected_fees`, `funding_pool` and `insured` equals `net_deposits`, to the
+quantum.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from dydx_console.sim.core.events import PositionState, SubaccountUpdated
 from dydx_console.sim.core.markets import ONE_MILLION, Market
 from dydx_console.sim.core.orders import Side, SubaccountId
+from dydx_console.sim.core.risk import Risk, may_become, position_figures
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Accounts:
         self.open_interest: dict[int, int] = dict.fromkeys(markets, 0)
         self.collected_fees = 0
         self.funding_pool = 0
+        self.insured = 0
         self.net_deposits = 0
 
     def get(self, subaccount: SubaccountId) -> Subaccount | None:
@@ -86,6 +89,16 @@ class Accounts:
         else:
             held.quantums = after
 
+    def insure(self, subaccount: SubaccountId, quote_quantums: int) -> None:
+        """Money goes from a subaccount to the insurance funds (negative: from those to it)."""
+        self._open(subaccount).usdc_quantums -= quote_quantums
+        self.insured += quote_quantums
+
+    def endow(self, quote_quantums: int) -> None:
+        """Money that the insurance funds have from the beginning."""
+        self.insured += quote_quantums
+        self.net_deposits += quote_quantums
+
     def settle_funding(self, subaccount: SubaccountId) -> dict[int, int]:
         """Pay what funding is due up to now; returns micro-USDC paid by the account per perpetual.
 
@@ -108,44 +121,62 @@ class Accounts:
         delta = self.funding_indices[perpetual] - position.funding_index
         return -(-position.quantums * delta // ONE_MILLION)
 
+    def position_risk(self, market: Market, quantums: int) -> Risk:
+        """A position by itself at the oracle price."""
+        return Risk(*position_figures(market, self._oracle[market.market_id], quantums))
+
+    def risk(self, account: Subaccount) -> Risk:
+        """An account at oracle prices, after unsettled funding."""
+        return Risk(*self._figures(account))
+
+    def liquidatable(self) -> list[Subaccount]:
+        """The accounts under maintenance margin, in order of creation."""
+        found = []
+        for account in self._subaccounts.values():
+            if account.positions:
+                net, _, maintenance = self._figures(account)
+                if 0 < maintenance > net:
+                    found.append(account)
+        return found
+
+    def _figures(self, account: Subaccount) -> tuple[int, int, int]:
+        net, initial, maintenance = account.usdc_quantums, 0, 0
+        for perpetual, position in account.positions.items():
+            market = self._markets[perpetual]
+            figures = position_figures(market, self._oracle[market.market_id], position.quantums)
+            net += figures[0]
+            initial += figures[1]
+            maintenance += figures[2]
+            if position.funding_index != self.funding_indices[perpetual]:
+                net -= self.unsettled_funding(position, perpetual)
+        return net, initial, maintenance
+
     def equity(self, account: Subaccount) -> int:
         """USDC plus positions at oracle, in micro-USDC, after unsettled funding."""
-        value = account.usdc_quantums
-        for perpetual, position in account.positions.items():
-            market = self._markets[perpetual]
-            value += market.notional_quote_quantums(self._oracle[market.market_id], position.quantums)
-            value -= self.unsettled_funding(position, perpetual)
-        return value
+        return self._figures(account)[0]
 
-    def initial_margin(self, account: Subaccount) -> int:
-        """Base initial margin of all positions, in micro-USDC."""
-        total = 0
-        for perpetual, position in account.positions.items():
-            market = self._markets[perpetual]
-            notional = market.notional_quote_quantums(self._oracle[market.market_id], abs(position.quantums))
-            total += -(-notional * market.initial_margin_ppm // ONE_MILLION)
-        return total
+    def can_pay(self, subaccount: SubaccountId, quote_quantums: int) -> bool:
+        """Whether an account that takes money out keeps its initial margin."""
+        account = self._subaccounts.get(subaccount)
+        if account is None:
+            return False
+        risk = self.risk(account)
+        return risk.net - quote_quantums >= risk.initial
 
-    def can_trade(self, subaccount: SubaccountId, market: Market, side: Side, quantums: int, quote: int) -> bool:
-        """Whether a fill leaves enough initial margin, or only lessens the position.
-
-        Fees are left out. The chain's own rule also lets an undercollateralised account through that improves its
-        ratio; reducing without changing side is the part of it that matters here.
-        """
+    def can_trade(
+        self, subaccount: SubaccountId, market: Market, side: Side, quantums: int, quote: int, *, fee: int = 0
+    ) -> bool:
+        """Whether a fill leaves enough initial margin, or an account that lacks it no worse off than it was."""
         account = self._open(subaccount)
         held = account.positions.get(market.perpetual_id)
         before = held.quantums if held else 0
-        after = before + side.sign * quantums
-        if abs(after) < abs(before) and after * before >= 0:
-            return True
-        oracle = self._oracle[market.market_id]
-        equity = self.equity(account) - side.sign * quote
-        equity += market.notional_quote_quantums(oracle, after) - market.notional_quote_quantums(oracle, before)
-        margin = self.initial_margin(account)
-        change = market.notional_quote_quantums(oracle, abs(after)) - market.notional_quote_quantums(
-            oracle, abs(before)
-        )
-        return equity >= margin + change * market.initial_margin_ppm // ONE_MILLION
+        now = self._figures(account)
+        sign, value = side.sign, self._oracle[market.market_id]
+        old = position_figures(market, value, before)
+        new = position_figures(market, value, before + sign * quantums)
+        net = now[0] + new[0] - old[0] - sign * quote - fee
+        initial = now[1] + new[1] - old[1]
+        return net >= initial or may_become(Risk(*now), Risk(net, initial, now[2] + new[2] - old[2]))
 
     def breaks_isolation(self, subaccount: SubaccountId, market: Market) -> bool:
         """An isolated market needs a subaccount of its own, and its positions shut other markets out."""

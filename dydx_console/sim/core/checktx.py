@@ -256,11 +256,7 @@ def _batch_cancel(state: NodeState, tx: BatchCancel) -> TxAnswer:
 def _transfer(state: NodeState, tx: Transfer) -> TxAnswer:
     if tx.quote_quantums <= 0:
         return TxAnswer(4, "sending", "amount must be positive")
-    if isinstance(tx.sender, SubaccountId):
-        account = state.accounts.get(tx.sender)
-        if account is None or state.accounts.equity(account) - tx.quote_quantums < state.accounts.initial_margin(
-            account
-        ):
-            return TxAnswer(5, "sdk", "insufficient funds")
+    if isinstance(tx.sender, SubaccountId) and not state.accounts.can_pay(tx.sender, tx.quote_quantums):
+        return TxAnswer(5, "sdk", "insufficient funds")
     state.pending_transactions.append(tx)
     return OK

@@ -76,6 +76,37 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True)
+class Liquidated:
+    """One fill of a liquidation order, which is the taker of `side` and not an order of anybody's.
+
+    Fees in micro-USDC: what the maker pays, and what the liquidated account pays to the fund (negative: gets).
+    """
+
+    maker: Order
+    subaccount: SubaccountId
+    side: Side
+    clob_pair_id: int
+    quantums: int
+    subticks: int
+    quote_quantums: int
+    maker_fee: int
+    insurance_quantums: int
+    maker_filled_quantums: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deleveraged:
+    """A bankrupt account's trade of `side` against an account that holds the other side, for so many micro-USDC."""
+
+    bankrupt: SubaccountId
+    offsetting: SubaccountId
+    perpetual_id: int
+    side: Side
+    quantums: int
+    quote_quantums: int
+
+
+@dataclass(frozen=True, slots=True)
 class StatefulPlaced:
     """A long-term order entered state, or a conditional one waits for its trigger."""
 
@@ -143,6 +174,8 @@ class Rewarded:
 ChainEvent = (
     SubaccountUpdated
     | Filled
+    | Liquidated
+    | Deleveraged
     | StatefulPlaced
     | ConditionalTriggered
     | StatefulRemoved

@@ -26,7 +26,9 @@ from dydx_console.sim.core.events import (
 )
 from dydx_console.sim.core.fees import FeeSchedule, FeeTier
 from dydx_console.sim.core.funding import HOUR_MS, PremiumMeter, index_delta
+from dydx_console.sim.core.insurance import CROSS_FUND, InsuranceFlow, InsuranceFunds
 from dydx_console.sim.core.limits import RateLimits
+from dydx_console.sim.core.liquidation import liquidate
 from dydx_console.sim.core.markets import MARKETS, Market
 from dydx_console.sim.core.matching import match
 from dydx_console.sim.core.orders import (
@@ -44,10 +46,11 @@ from dydx_console.sim.core.orders import (
     Tx,
     TxAnswer,
 )
-from dydx_console.sim.core.state import NodeState
+from dydx_console.sim.core.state import LiquidationRules, NodeState
 
 FIRST_HEIGHT = 1_000_000
 KEPT_BLOCK_TIMES = 20_000
+INSURANCE_QUANTUMS = 1_000_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +63,24 @@ class SubaccountTruth:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Plain facts for tests. Order sizes are quantums; `working` = resting or waiting for a trigger."""
+    """Plain facts for tests. Order sizes are quantums; `working` = resting or waiting for a trigger.
+
+    `insurance_flows` are those of this block and of the ones before it, as far back as they are kept.
+    """
 
     height: int
     time_ms: int
     subaccounts: tuple[tuple[SubaccountId, SubaccountTruth], ...]
     working: tuple[tuple[Order, int], ...]
+    insurance_flows: tuple[InsuranceFlow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ChainOptions:
-    """`block_ms` between blocks; `funding_speedup` hours of funding happen in one hour of time."""
+    """`block_ms` between blocks; `funding_speedup` hours of funding happen in one hour of time.
+
+    `insurance` is what the insurance funds begin with, by name, in micro-USDC.
+    """
 
     markets: Sequence[Market] = MARKETS
     block_ms: int = 1_000
@@ -78,6 +88,8 @@ class ChainOptions:
     first_height: int = FIRST_HEIGHT
     fee_tiers: Mapping[str, FeeTier] = field(default_factory=dict)
     unlimited_owners: frozenset[str] = frozenset()
+    insurance: Mapping[str, int] = field(default_factory=lambda: {CROSS_FUND: INSURANCE_QUANTUMS})
+    liquidations: LiquidationRules = field(default_factory=LiquidationRules)
 
 
 class Exchange:
@@ -97,7 +109,11 @@ class Exchange:
             books={pair: Book() for pair in markets},
             height=options.first_height,
             time_ms=genesis_ms,
+            insurance=InsuranceFunds(options.insurance),
+            rules=options.liquidations,
+            perpetuals=by_perpetual,
         )
+        self.state.accounts.endow(self.state.insurance.total)
         self.block_times_ms: dict[int, int] = {options.first_height: genesis_ms}
         self._limits = RateLimits(options.unlimited_owners)
         self._premiums = PremiumMeter()
@@ -184,7 +200,11 @@ class Exchange:
         )
         working = [(r.order, r.remaining_quantums) for book in self.state.books.values() for r in book.resting()]
         working += [(order, order.quantums) for order in self.state.untriggered.values()]
-        return Truth(self.height, self.time_ms, accounts, tuple(working))
+        return Truth(self.height, self.time_ms, accounts, tuple(working), self.insurance_flows())
+
+    def insurance_flows(self) -> tuple[InsuranceFlow, ...]:
+        """What liquidations moved into and out of the insurance funds up to the last block, oldest first."""
+        return tuple(flow for flow in self.state.insurance.flows if flow.height <= self.height)
 
     def make_block(self, time_ms: int) -> Block:
         """Commit a block at `time_ms`, then prepare the node's memory for the next one."""
@@ -203,6 +223,7 @@ class Exchange:
         for order in [*_placed(transactions), *triggered]:
             if order.id in state.stateful:
                 match(state, order)
+        liquidate(state)
         return block
 
     def _deliver(self) -> list[list[ChainEvent]]:
@@ -240,6 +261,8 @@ class Exchange:
     def _deliver_transfer(self, tx: Transfer) -> list[ChainEvent]:
         events: list[ChainEvent] = []
         accounts = self.state.accounts
+        if isinstance(tx.sender, SubaccountId) and not accounts.can_pay(tx.sender, tx.quote_quantums):
+            return []  # the money has gone since a node looked
         for end, move in ((tx.sender, accounts.debit), (tx.recipient, accounts.credit)):
             if isinstance(end, SubaccountId):
                 paid = accounts.settle_funding(end) if accounts.get(end) else {}

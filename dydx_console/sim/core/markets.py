@@ -7,11 +7,12 @@ Units (dydxprotocol/v4-chain protocol/x/clob/types/quantums.go):
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 QUOTE_RESOLUTION = -6
 ONE_MILLION = 1_000_000
+_POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(64))
 
 
 def scaled(value: int, exponent: int) -> Decimal:
@@ -21,7 +22,7 @@ def scaled(value: int, exponent: int) -> Decimal:
 
 def floor_shift(value: int, exponent: int) -> int:
     """`floor(value * 10^exponent)` in integers."""
-    return int(value * 10**exponent) if exponent >= 0 else int(value // 10**-exponent)
+    return value * _POWERS[exponent] if exponent >= 0 else value // _POWERS[-exponent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Market:
     start_price: Decimal
     volatility_ppm_per_sqrt_second: int
     quote_size: Decimal
+    _notional_exponent: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        exponent = self.oracle_exponent + self.atomic_resolution - QUOTE_RESOLUTION
+        object.__setattr__(self, "_notional_exponent", exponent)
 
     @property
     def price_exponent(self) -> int:
@@ -107,8 +113,14 @@ class Market:
         return floor_shift(subticks * quantums, self.quantum_conversion_exponent)
 
     def notional_quote_quantums(self, oracle_value: int, quantums: int) -> int:
-        """Signed micro-USDC value of a position at an oracle price (rounded towards minus infinity)."""
-        return floor_shift(oracle_value * quantums, self.oracle_exponent + self.atomic_resolution - QUOTE_RESOLUTION)
+        """Signed micro-USDC value of a position at an oracle price (rounded towards zero, as the chain does)."""
+        if quantums < 0:
+            return -floor_shift(oracle_value * -quantums, self._notional_exponent)
+        return floor_shift(oracle_value * quantums, self._notional_exponent)
+
+    def quantums_worth(self, oracle_value: int, quote_quantums: int) -> int:
+        """Base quantums that are worth so many micro-USDC at an oracle price (rounded down)."""
+        return floor_shift(quote_quantums, -self._notional_exponent) // oracle_value
 
     def funding_index(self, index: int) -> Decimal:
         """A cumulative funding index in USDC per base unit."""

@@ -6,6 +6,8 @@ node's check state) and waits in `pending_operations` for the next block.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from dydx_console.sim.core.book import Book, Resting
 from dydx_console.sim.core.events import Filled, OrderRemoved, StatefulRemoved
 from dydx_console.sim.core.markets import Market
@@ -13,6 +15,15 @@ from dydx_console.sim.core.orders import Order, RemovalReason, TimeInForce
 from dydx_console.sim.core.state import NodeState
 
 REWARD_PER_FEE = 2 * 10**12
+
+
+class _Terms(NamedTuple):
+    """A match in quantums and micro-USDC."""
+
+    quantums: int
+    quote: int
+    taker_fee: int
+    maker_fee: int
 
 
 def match(state: NodeState, taker: Order) -> None:
@@ -57,12 +68,13 @@ def _take(state: NodeState, market: Market, book: Book, taker: Order) -> Removal
             quantums = min(quantums, _reducible(state, market, taker))
             if quantums == 0:
                 return RemovalReason.REDUCE_ONLY_RESIZE
-        if not _funded(state, market, taker, maker.order.subticks, quantums):
+        terms = _terms(state, market, taker, maker, quantums)
+        if not _funded(state, market, taker, terms, terms.taker_fee):
             return RemovalReason.UNDERCOLLATERALIZED
-        if not _funded(state, market, maker.order, maker.order.subticks, quantums):
+        if not _funded(state, market, maker.order, terms, terms.maker_fee):
             drop(state, maker.order, RemovalReason.UNDERCOLLATERALIZED)
             continue
-        _fill(state, market, taker, maker, quantums)
+        _fill(state, market, taker, maker, terms)
     return None
 
 
@@ -71,18 +83,20 @@ def _reducible(state: NodeState, market: Market, taker: Order) -> int:
     return abs(held) if held * taker.side.sign < 0 else 0
 
 
-def _funded(state: NodeState, market: Market, order: Order, subticks: int, quantums: int) -> bool:
-    quote = market.quote_quantums(subticks, quantums)
-    return state.accounts.can_trade(order.id.subaccount, market, order.side, quantums, quote)
-
-
-def _fill(state: NodeState, market: Market, taker: Order, maker: Resting, quantums: int) -> None:
-    maker_order = maker.order
-    subticks = maker_order.subticks
-    quote = market.quote_quantums(subticks, quantums)
+def _terms(state: NodeState, market: Market, taker: Order, maker: Resting, quantums: int) -> _Terms:
+    quote = market.quote_quantums(maker.order.subticks, quantums)
     taker_fee = state.fees.taker(taker.id.subaccount.owner, quote)
-    maker_fee = state.fees.maker(maker_order.id.subaccount.owner, quote)
-    for order, fee in ((taker, taker_fee), (maker_order, maker_fee)):
+    return _Terms(quantums, quote, taker_fee, state.fees.maker(maker.order.id.subaccount.owner, quote))
+
+
+def _funded(state: NodeState, market: Market, order: Order, terms: _Terms, fee: int) -> bool:
+    return state.accounts.can_trade(order.id.subaccount, market, order.side, terms.quantums, terms.quote, fee=fee)
+
+
+def _fill(state: NodeState, market: Market, taker: Order, maker: Resting, terms: _Terms) -> None:
+    maker_order = maker.order
+    quantums, quote = terms.quantums, terms.quote
+    for order, fee in ((taker, terms.taker_fee), (maker_order, terms.maker_fee)):
         subaccount = order.id.subaccount
         paid = state.accounts.settle_funding(subaccount)
         state.accounts.trade(subaccount, market, order.side, quantums=quantums, quote=quote, fee=fee)
@@ -94,19 +108,25 @@ def _fill(state: NodeState, market: Market, taker: Order, maker: Resting, quantu
             maker_order,
             taker,
             quantums,
-            subticks,
+            maker_order.subticks,
             quote,
-            maker_fee,
-            taker_fee,
+            terms.maker_fee,
+            terms.taker_fee,
             filled[maker_order.id],
             filled[taker.id],
         )
     )
+    take_from(state, market, maker, quantums)
+    owner = taker.id.subaccount.owner
+    state.rewards[owner] = state.rewards.get(owner, 0) + terms.taker_fee * REWARD_PER_FEE
+
+
+def take_from(state: NodeState, market: Market, maker: Resting, quantums: int) -> None:
+    """Take what was filled of a resting order off the book, and remember its price as traded in the coming block."""
+    order, subticks = maker.order, maker.order.subticks
     total = state.books[market.clob_pair_id].reduce(maker, quantums)
     if maker.remaining_quantums == 0:
-        state.stateful.pop(maker_order.id, None)
-    state.emit_level(market.clob_pair_id, maker_order.side, subticks, total)
+        state.stateful.pop(order.id, None)
+    state.emit_level(market.clob_pair_id, order.side, subticks, total)
     low, high = state.traded_subticks.get(market.clob_pair_id, (subticks, subticks))
     state.traded_subticks[market.clob_pair_id] = (min(low, subticks), max(high, subticks))
-    owner = taker.id.subaccount.owner
-    state.rewards[owner] = state.rewards.get(owner, 0) + taker_fee * REWARD_PER_FEE

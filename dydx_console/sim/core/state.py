@@ -8,11 +8,28 @@ from dydx_console.sim.core.accounts import Accounts
 from dydx_console.sim.core.book import Book
 from dydx_console.sim.core.events import ChainEvent, Event, LevelChanged, OrderRemoved
 from dydx_console.sim.core.fees import FeeSchedule
+from dydx_console.sim.core.insurance import InsuranceFunds
 from dydx_console.sim.core.markets import Market
 from dydx_console.sim.core.orders import Cancel, Order, OrderId, Place, RemovalReason, Side, Transfer
 
 SHORT_BLOCK_WINDOW = 40
 STATEFUL_WINDOW_S = 95 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationRules:
+    """Mainnet's parameters (protocol/testing/mainnet/genesis.json, liquidations_config); money in micro-USDC.
+
+    The two block limits on notional hold for accounts that are not below zero.
+    """
+
+    max_fee_ppm: int = 15_000
+    min_position_notional: int = 1_000_000_000
+    max_position_portion_ppm: int = 100_000
+    max_notional: int = 100_000_000_000
+    max_insurance_lost: int = 1_000_000_000_000
+    bankruptcy_adjustment_ppm: int = 1_000_000
+    spread_to_maintenance_ppm: int = 1_500_000
 
 
 @dataclass(slots=True)
@@ -26,6 +43,9 @@ class NodeState:
     books: dict[int, Book]
     height: int
     time_ms: int
+    insurance: InsuranceFunds
+    rules: LiquidationRules
+    perpetuals: dict[int, Market]
     filled: dict[OrderId, int] = field(default_factory=dict)
     short_term: dict[OrderId, Order] = field(default_factory=dict)
     expiring: dict[int, dict[OrderId, None]] = field(default_factory=dict)

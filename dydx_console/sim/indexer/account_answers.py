@@ -130,11 +130,11 @@ def fills(*, parent: bool) -> Callable[[Store, Params, int], object]:
         params.check()
         if parent:
             ticker, at_height, at_ms = None, None, None
-        shut = (types is not None and "LIMIT" not in types) or "LIMIT" in (excluded or ())
 
         def kept(row: FillRow) -> bool:
             return (
-                not shut
+                (types is None or row.type in types)
+                and row.type not in (excluded or ())
                 and (ticker is None or row.market.ticker == ticker)
                 and (at_height is None or row.height <= at_height)
                 and (at_ms is None or row.created_ms <= at_ms)
@@ -167,7 +167,8 @@ def trade_history(*, parent: bool) -> Callable[[Store, Params, int], object]:
         ticker = market_and_type(store, params)
         limit, page = params.limit(), params.page() or 1
         params.check()
-        rows = replay(f for owner in where.rows for f in owner.fills if ticker is None or f.market.ticker == ticker)
+        fills = [f for owner in where.rows for f in owner.fills if ticker is None or f.market.ticker == ticker]
+        rows = replay(fills, store.order_type)
         offset = (page - 1) * limit
         shown = rows[offset : offset + limit]
         return {"tradeHistory": shown, "pageSize": limit, "totalResults": len(rows), "offset": offset}

@@ -6,16 +6,15 @@ the last one (dydxprotocol/v4-chain indexer/services/ender/src/lib/kafka-publish
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-
 from dydx_console.sim.core.events import (
     Block,
     BlockEvent,
     ConditionalTriggered,
+    Deleveraged,
     Filled,
     FundingEstimated,
     FundingUpdated,
+    Liquidated,
     OracleUpdated,
     Rewarded,
     StatefulPlaced,
@@ -24,48 +23,26 @@ from dydx_console.sim.core.events import (
     Transferred,
 )
 from dydx_console.sim.core.markets import scaled
-from dydx_console.sim.core.orders import CONDITIONAL, LONG_TERM, Order, RemovalReason, SubaccountId, TimeInForce
+from dydx_console.sim.core.orders import CONDITIONAL, LONG_TERM, Order, RemovalReason, SubaccountId
 from dydx_console.sim.indexer import order_shapes, shapes
+from dydx_console.sim.indexer.matches import Matches, Pending
 from dydx_console.sim.indexer.outlet import BLOCK_HEIGHT, CANDLES, MARKETS, TRADES, Outlet
-from dydx_console.sim.indexer.positions import Moment, apply_fill, apply_update
+from dydx_console.sim.indexer.positions import Moment, apply_update
 from dydx_console.sim.indexer.rows import (
-    BEST_EFFORT_CANCELED,
     CANCELED,
-    FILLED,
     OPEN,
     UNTRIGGERED,
     ZERO,
-    FillRow,
     FundingPaymentRow,
     FundingRow,
     OrderRow,
     RewardRow,
     SubaccountRow,
-    TradeRow,
     TransferRow,
 )
 from dydx_console.sim.indexer.store import KEPT_ROWS, Store
-from dydx_console.sim.indexer.text import fill_uuid, iso, number, times, uuid5
+from dydx_console.sim.indexer.text import iso, number, times, uuid5
 from dydx_console.sim.indexer.vulcan import Vulcan
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A subaccount message of the block being handled; one with an `order_id` may be merged into a later one."""
-
-    owner: SubaccountRow
-    contents: shapes.Json
-    order_id: str | None = None
-    fills: list[shapes.Json] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """What one side of a match pays."""
-
-    quote: Decimal
-    fee: Decimal
-    transaction_hash: str
 
 
 class Ender:
@@ -75,15 +52,16 @@ class Ender:
         self._store = store
         self._outlet = outlet
         self._vulcan = vulcan
-        self._pending: list[_Pending] = []
-        self._trades: dict[str, list[TradeRow]] = {}
+        self._pending: list[Pending] = []
+        self._matches = Matches(store, outlet, self._pending.append)
 
     def block(self, block: Block, now_ms: int) -> None:
         """Take a block in and publish what follows from it."""
         store = self._store
         store.height, store.time_ms = block.height, block.time_ms
         self._vulcan.tick(now_ms)
-        self._pending, self._trades = [], {}
+        self._pending.clear()
+        self._matches.trades = {}
         for event in block.events:
             self._handle(event)
         if self._outlet.wants(BLOCK_HEIGHT, BLOCK_HEIGHT):
@@ -98,8 +76,8 @@ class Ender:
         match event.event:
             case SubaccountUpdated() as update:
                 self._subaccount(update, event)
-            case Filled() as filled:
-                self._filled(filled, event)
+            case Filled() | Liquidated() | Deleveraged() as match:
+                self._matches.take(match, event)
             case StatefulPlaced(order):
                 self._placed(order)
             case ConditionalTriggered(order):
@@ -156,93 +134,6 @@ class Ender:
             ]
         contents["assetPositions"] = [shapes.asset_stream(owner)]
         self._queue(owner, contents)
-
-    def _filled(self, filled: Filled, event: BlockEvent) -> None:
-        store = self._store
-        market_row = store.by_pair[filled.taker.id.clob_pair_id]
-        market = market_row.market
-        size, price = market.size(filled.quantums), market.price(filled.subticks)
-        trade = TradeRow(event.event_id(store.height), filled.taker.side.name, size, price, store.time_ms, store.height)
-        market_row.trades.append(trade)
-        self._trades.setdefault(market.ticker, []).append(trade)
-        sides = (
-            (filled.maker, "MAKER", filled.maker_fee, filled.maker_filled_quantums),
-            (filled.taker, "TAKER", filled.taker_fee, filled.taker_filled_quantums),
-        )
-        for order, liquidity, fee, total in sides:
-            row = self._upsert(store.ensure(order.id.subaccount), order, market.size(total))
-            quote = scaled(filled.quote_quantums, -6)
-            self._fill_side(row, liquidity, trade, _Terms(quote, scaled(fee, -6), event.transaction_hash))
-
-    def _fill_side(self, order_row: OrderRow, liquidity: str, trade: TradeRow, terms: _Terms) -> None:
-        store = self._store
-        order = order_row.order
-        owner = store.ensure(order.id.subaccount)
-        market = store.by_pair[order.id.clob_pair_id].market
-        position = owner.latest_positions[market.perpetual_id]
-        before, entry_before = apply_fill(position, order.side.name, trade.size, trade.price, terms.fee)
-        fill = FillRow(
-            id=fill_uuid(trade.id, liquidity),
-            event_id=trade.id,
-            subaccount_id=owner.id,
-            subaccount_number=owner.number,
-            order_id=order_row.id,
-            side=order.side.name,
-            liquidity=liquidity,
-            market=market,
-            size=trade.size,
-            price=trade.price,
-            quote_amount=terms.quote,
-            fee=terms.fee,
-            transaction_hash=terms.transaction_hash,
-            created_ms=store.time_ms,
-            height=store.height,
-            client_metadata=str(order.client_metadata),
-            position_size_before=before,
-            entry_price_before=entry_before or None,
-            position_side_before=position.side,
-        )
-        owner.fills.append(fill)
-        kept = store.kept_rows(owner)
-        if len(owner.fills) > kept + kept // 10:
-            del owner.fills[:-kept]
-        if self._wants(owner):
-            oracle = store.markets[market.ticker].oracle_price
-            contents: shapes.Json = {
-                "perpetualPositions": [shapes.position_stream(position, oracle)],
-                "blockHeight": str(store.height),
-                "orders": [order_shapes.order_row_stream(order_row, owner, market)],
-            }
-            self._pending.append(_Pending(owner, contents, order_row.id, [shapes.fill_stream(fill)]))
-
-    def _upsert(self, owner: SubaccountRow, order: Order, total_filled: Decimal) -> OrderRow:
-        store = self._store
-        order_id = store.order_id(order)
-        row = store.orders.get(order_id)
-        if row is None:
-            row = OrderRow(order_id, order, OPEN, ZERO, store.time_ms, store.height, store.time_ms, store.height)
-        row.order = order
-        row.total_filled = total_filled
-        row.status = self._status(order, order_id, total_filled)
-        row.updated_ms, row.updated_height = store.time_ms, store.height
-        store.put_order(owner, row)
-        if row.status == FILLED:
-            owner.cached_orders.pop(order_id, None)
-        return row
-
-    def _status(self, order: Order, order_id: str, total_filled: Decimal) -> str:
-        """The status after a fill: dydx_get_order_status.sql ('stay OPEN' covers long-term, not conditional)."""
-        market = self._store.by_pair[order.id.clob_pair_id].market
-        if total_filled >= market.size(order.quantums):
-            return FILLED
-        if order.id.flags == LONG_TERM:
-            return OPEN
-        if order.time_in_force is TimeInForce.IOC:
-            return CANCELED
-        canceled = self._store.canceled.get(order_id)
-        if canceled is not None:
-            return CANCELED if canceled[0] == CANCELED else BEST_EFFORT_CANCELED
-        return OPEN
 
     def _placed(self, order: Order) -> None:
         store = self._store
@@ -329,7 +220,7 @@ class Ender:
         return self._outlet.wants_account(owner.address, owner.number)
 
     def _queue(self, owner: SubaccountRow, contents: shapes.Json) -> None:
-        self._pending.append(_Pending(owner, {**contents, "blockHeight": str(self._store.height)}))
+        self._pending.append(Pending(owner, {**contents, "blockHeight": str(self._store.height)}))
 
     def _publish_accounts(self) -> None:
         last = {p.order_id: p for p in self._pending if p.order_id is not None}
@@ -347,7 +238,7 @@ class Ender:
         store = self._store
         for row in store.markets.values():
             ticker = row.market.ticker
-            trades = self._trades.get(ticker, [])
+            trades = self._matches.trades.get(ticker, [])
             if trades and self._outlet.wants(TRADES, ticker):
                 self._outlet.publish(TRADES, ticker, {"trades": [shapes.trade_stream(trade) for trade in trades]})
             pairs = [(trade.price, trade.size) for trade in trades]

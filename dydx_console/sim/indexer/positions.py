@@ -74,21 +74,27 @@ def _open(
     return row
 
 
-def apply_fill(row: PositionRow, side: str, size: Decimal, price: Decimal, fee: Decimal) -> tuple[Decimal, Decimal]:
-    """Step 2: sums, average prices and the realized total; returns (size before, entry price before)."""
+def apply_fill(
+    row: PositionRow, side: str, size: Decimal, price: Decimal, fee: Decimal | None
+) -> tuple[Decimal, Decimal]:
+    """Step 2: sums, average prices and the realized total; returns (size before, entry price before).
+
+    The realized total leaves liquidations and deleveraging out: for them `fee` is None.
+    """
     before = row.sum_open - row.sum_close
     entry_before = row.entry_price
     opening = (side == "BUY") == (row.side == "LONG")
-    gained = -fee
+    gained = ZERO
     if opening:
         row.entry_price = _average(row.entry_price, row.sum_open, price, size)
         row.sum_open += size
     else:
         sign = 1 if row.side == "LONG" else -1
-        gained += times(price - entry_before, min(size, before) * sign)
+        gained = times(price - entry_before, min(size, before) * sign)
         row.exit_price = _average(row.exit_price or ZERO, row.sum_close, price, size)
         row.sum_close += size
-    row.total_realized_pnl = plus(row.total_realized_pnl or ZERO, gained)
+    if fee is not None:
+        row.total_realized_pnl = plus(row.total_realized_pnl or ZERO, gained - fee)
     return before, entry_before
 
 

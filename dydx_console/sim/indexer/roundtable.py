@@ -76,8 +76,9 @@ class Roundtable:
         candles = [
             c for c in self._store.candles[row.market.ticker].of("5MINS")[-300:] if c.started_ms > now_ms - DAY_MS
         ]
-        row.volume_24h = sum((candle.usd_volume for candle in candles), ZERO)
-        row.trades_24h = sum(candle.trades for candle in candles)
+        forced = [trade for trade in row.forced if trade.created_ms > now_ms - DAY_MS]
+        row.volume_24h = sum((candle.usd_volume for candle in candles), ZERO) - sum(t.size * t.price for t in forced)
+        row.trades_24h = sum(candle.trades for candle in candles) - len(forced)
 
     def _create_ticks(self, now_ms: int) -> None:
         store = self._store

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 
 from dydx_console.sim.core.markets import Market
 from dydx_console.sim.core.orders import ConditionType, Order, TimeInForce
@@ -34,6 +35,16 @@ ORDER_TYPE = {
 }
 
 
+class FillType(StrEnum):
+    """What kind of fill a row is; the last four names are the two sides of a liquidation and of a deleveraging."""
+
+    LIMIT = "LIMIT"
+    LIQUIDATED = "LIQUIDATED"
+    LIQUIDATION = "LIQUIDATION"
+    DELEVERAGED = "DELEVERAGED"
+    OFFSETTING = "OFFSETTING"
+
+
 @dataclass(slots=True)
 class OrderRow:
     """An order in Postgres: stateful ones from placement, short-term ones from their first fill."""
@@ -50,13 +61,17 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class FillRow:
-    """One side of a match. `entry_price_before` is None when it was 0."""
+    """One side of a match. `entry_price_before` is None when it was 0.
+
+    A liquidated account has no order, and neither side of a deleveraging has one, nor a position before.
+    """
 
     id: str
     event_id: str
     subaccount_id: str
     subaccount_number: int
-    order_id: str
+    order_id: str | None
+    type: FillType
     side: str
     liquidity: str
     market: Market
@@ -67,10 +82,10 @@ class FillRow:
     transaction_hash: str
     created_ms: int
     height: int
-    client_metadata: str
-    position_size_before: Decimal
+    client_metadata: str | None
+    position_size_before: Decimal | None
     entry_price_before: Decimal | None
-    position_side_before: str
+    position_side_before: str | None
 
 
 @dataclass(slots=True)
@@ -121,9 +136,10 @@ class SubaccountRow:
 
 @dataclass(frozen=True, slots=True)
 class TradeRow:
-    """A taker's match on the public tape."""
+    """A taker's match on the public tape; its type is the taker's fill's."""
 
     id: str
+    type: FillType
     side: str
     size: Decimal
     price: Decimal

@@ -154,7 +154,7 @@ def fill_stream(row: FillRow) -> Json:
         "fee": number(row.fee),
         "side": row.side,
         "size": number(row.size),
-        "type": "LIMIT",
+        "type": row.type.value,
         "price": number(row.price),
         "eventId": row.event_id,
         "orderId": row.order_id,
@@ -173,18 +173,18 @@ def fill_stream(row: FillRow) -> Json:
         "affiliateRevShare": "0",
         "orderRouterAddress": None,
         "positionSideBefore": row.position_side_before,
-        "positionSizeBefore": number(row.position_size_before),
+        "positionSizeBefore": None if row.position_size_before is None else number(row.position_size_before),
         "ticker": row.market.ticker,
     }
 
 
 def fill_rest(row: FillRow) -> Json:
-    """A fill in REST: nulls dropped."""
+    """A fill in REST: nulls dropped, but for those of the order that a liquidation or deleveraging lacks."""
     result: Json = {
         "id": row.id,
         "side": row.side,
         "liquidity": row.liquidity,
-        "type": "LIMIT",
+        "type": row.type.value,
         "market": row.market.ticker,
         "marketType": "PERPETUAL",
         "price": number(row.price),
@@ -196,11 +196,13 @@ def fill_rest(row: FillRow) -> Json:
         "orderId": row.order_id,
         "clientMetadata": row.client_metadata,
         "subaccountNumber": row.subaccount_number,
-        "positionSizeBefore": number(row.position_size_before),
     }
+    if row.position_size_before is not None:
+        result["positionSizeBefore"] = number(row.position_size_before)
     if row.entry_price_before is not None:
         result["entryPriceBefore"] = number(row.entry_price_before)
-    result["positionSideBefore"] = row.position_side_before
+    if row.position_side_before is not None:
+        result["positionSideBefore"] = row.position_side_before
     return result
 
 
@@ -211,7 +213,7 @@ def trade_rest(row: TradeRow) -> Json:
         "side": row.side,
         "size": number(row.size),
         "price": number(row.price),
-        "type": "LIMIT",
+        "type": row.type.value,
         "createdAt": iso(row.created_ms),
         "createdAtHeight": str(row.height),
     }
@@ -225,7 +227,7 @@ def trade_stream(row: TradeRow) -> Json:
         "price": number(row.price),
         "side": row.side,
         "createdAt": iso(row.created_ms),
-        "type": "LIMIT",
+        "type": row.type.value,
     }
 
 

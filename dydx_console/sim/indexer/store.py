@@ -11,6 +11,7 @@ from dydx_console.sim.core.markets import Market
 from dydx_console.sim.core.orders import Order, Side, SubaccountId
 from dydx_console.sim.indexer.candles import CandleSeries
 from dydx_console.sim.indexer.rows import (
+    ORDER_TYPE,
     ZERO,
     FundingPaymentRow,
     FundingRow,
@@ -33,7 +34,7 @@ CHILD_SPACING = 128
 
 @dataclass(slots=True)
 class MarketRow:
-    """A market with what moves about it."""
+    """A market with what moves about it. `forced` are the trades that the 24-hour figures leave out."""
 
     market: Market
     oracle_price: Decimal
@@ -44,6 +45,7 @@ class MarketRow:
     asks: dict[int, Level] = field(default_factory=dict)
     trades: deque[TradeRow] = field(default_factory=lambda: deque(maxlen=KEPT_TRADES))
     fundings: list[FundingRow] = field(default_factory=list)
+    forced: deque[TradeRow] = field(default_factory=lambda: deque(maxlen=KEPT_TRADES))
     volume_24h: Decimal = ZERO
     trades_24h: int = 0
     price_change_24h: Decimal = ZERO
@@ -109,6 +111,11 @@ class Store:
         """The Indexer's id of an order."""
         row = self.ensure(order.id.subaccount)
         return order_uuid(row.id, order.id.client_id, order.id.clob_pair_id, order.id.flags)
+
+    def order_type(self, order_id: str | None) -> str | None:
+        """The type of an order that is still kept."""
+        row = None if order_id is None else self.orders.get(order_id)
+        return None if row is None else ORDER_TYPE[row.order.condition]
 
     def put_order(self, owner: SubaccountRow, row: OrderRow) -> None:
         """Insert or overwrite an order row, dropping the oldest finished ones beyond the limit."""

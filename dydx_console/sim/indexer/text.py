@@ -10,6 +10,8 @@ from functools import lru_cache
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDE = Context(prec=120, rounding=ROUND_HALF_UP)
 _SCALE_20 = Decimal(1).scaleb(-20)
+_BASE_DIGITS = 4
+_MIN_DIGITS = 16
 NAMESPACE = uuid.UUID("0f9da948-a6fb-4c45-9edc-4685c3f3317d")
 
 
@@ -34,6 +36,27 @@ def plus(left: Decimal, right: Decimal) -> Decimal:
 def ratio(numerator: Decimal, denominator: Decimal) -> Decimal:
     """A quotient rounded to 20 decimals, half up, as numeric(256,20) division gives it."""
     return _WIDE.divide(numerator, denominator).quantize(_SCALE_20, context=_WIDE)
+
+
+def quotient(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """A quotient with the digits that PostgreSQL gives one of plain numerics (select_div_scale in numeric.c)."""
+    weights, firsts = zip(_leading(numerator), _leading(denominator), strict=True)
+    weight = weights[0] - weights[1] - (1 if firsts[0] <= firsts[1] else 0)
+    scale = max(_MIN_DIGITS - weight * _BASE_DIGITS, _scale(numerator), _scale(denominator), 0)
+    return _WIDE.divide(numerator, denominator).quantize(Decimal(1).scaleb(-scale), context=_WIDE)
+
+
+def _scale(value: Decimal) -> int:
+    exponent = value.normalize(_WIDE).as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _leading(value: Decimal) -> tuple[int, int]:
+    """Weight and value of the first of the digits to the base of 10,000."""
+    if value == 0:
+        return 0, 0
+    weight = value.adjusted() // _BASE_DIGITS
+    return weight, int(abs(value).scaleb(-weight * _BASE_DIGITS))
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -24,69 +24,94 @@ class _Life:
     closed_cost: Decimal = ZERO
 
 
-def trade_history(fills: Iterable[FillRow]) -> list[Json]:
-    """Rows of one or more subaccounts, newest first."""
-    rows: list[tuple[str, Json]] = []
+OrderTypes = Callable[[str | None], str | None]
+
+
+def trade_history(fills: Iterable[FillRow], order_types: OrderTypes) -> list[Json]:
+    """Rows of one or more subaccounts, newest first; `order_types` gives an order's type by its id."""
+    rows: list[Json] = []
     ordered = sorted(fills, key=lambda f: (f.subaccount_number, f.market.ticker, f.event_id))
     for _, group in groupby(ordered, key=lambda f: (f.subaccount_number, f.market.ticker)):
-        rows += _replay(list(group))
-    rows.sort(key=lambda item: item[0])
-    return [row for _, row in reversed(rows)]
+        rows += _replay(list(group), order_types)
+    return sorted(rows, key=lambda row: (row["time"], row["id"]), reverse=True)
 
 
-def _replay(fills: list[FillRow]) -> Iterator[tuple[str, Json]]:
+def _replay(fills: list[FillRow], order_types: OrderTypes) -> Iterator[Json]:
+    """Fills of one order in one block are one row; one without an order, as of a liquidation, is a row by itself."""
     life = _Life()
-    for _, group in groupby(fills, key=lambda f: (f.order_id, f.height)):
-        part = list(group)
+    groups: dict[object, list[FillRow]] = {}
+    for fill in fills:
+        groups.setdefault(fill.id if fill.order_id is None else (fill.order_id, fill.height), []).append(fill)
+    for part in groups.values():
         size = sum((fill.size for fill in part), ZERO)
         price = ratio(sum((times(f.size, f.price) for f in part), ZERO), size)
         fee = sum((fill.fee for fill in part), ZERO)
         last = part[-1]
+        step = _Step(last, price, order_types(last.order_id))
         signed = size if last.side == "BUY" else -size
         closing = min(size, abs(life.size)) if life.size * signed < 0 else ZERO
         if ZERO < closing < size:
             share = ratio(times(fee, closing), size)
-            yield last.event_id, _apply(life, last, closing.copy_sign(signed), price, share)
-            yield last.event_id, _apply(life, last, (size - closing).copy_sign(signed), price, fee - share)
+            yield _apply(life, step, closing.copy_sign(signed), share, ":close")
+            yield _apply(life, step, (size - closing).copy_sign(signed), fee - share, ":open")
         else:
-            yield last.event_id, _apply(life, last, signed, price, fee)
+            yield _apply(life, step, signed, fee)
 
 
-def _apply(life: _Life, fill: FillRow, signed: Decimal, price: Decimal, fee: Decimal) -> Json:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one row is made of: the last of its fills, their average price, the type of their order."""
+
+    fill: FillRow
+    price: Decimal
+    order_type: str | None
+
+    @property
+    def id(self) -> str:
+        """The order and its block, or the fill where there is no order."""
+        return self.fill.id if self.fill.order_id is None else f"{self.fill.order_id}:{self.fill.height}"
+
+
+def _action(life: _Life, fill: FillRow, after: Decimal) -> str:
+    if life.size == 0:
+        return "OPEN"
+    if life.size * (after - life.size) > 0:
+        return "EXTEND"
+    forced = "LIQUIDATION_" if fill.order_id is None else ""
+    return f"{forced}CLOSE" if after == 0 else f"{forced}PARTIAL_CLOSE"
+
+
+def _apply(life: _Life, step: _Step, signed: Decimal, fee: Decimal, suffix: str = "") -> Json:
+    fill, price = step.fill, step.price
     before, after = life.size, life.size + signed
-    closing = before * signed < 0
-    if before == 0:
+    action = _action(life, fill, after)
+    if action == "OPEN":
         life.entry, life.fees, life.realized, life.closed_cost = price, ZERO, ZERO, ZERO
-        action = "OPEN"
-    elif closing:
+    elif action == "EXTEND":
+        life.entry = ratio(plus(times(life.entry, abs(before)), times(price, abs(signed))), abs(after))
+    else:
         sign = 1 if before > 0 else -1
         life.realized = plus(life.realized, times(price - life.entry, abs(signed)) * sign)
         life.closed_cost = plus(life.closed_cost, times(life.entry, abs(signed)))
-        action = "CLOSE" if after == 0 else "PARTIAL_CLOSE"
-    else:
-        cost = plus(times(life.entry, abs(before)), times(price, abs(signed)))
-        life.entry = ratio(cost, abs(after))
-        action = "EXTEND"
     life.fees += fee
     life.size = after
-    shown = before if after == 0 else after
     return {
-        "id": f"{fill.order_id}:{fill.height}",
+        "id": step.id + suffix,
         "subaccountNumber": fill.subaccount_number,
         "action": action,
         "executionPrice": number(price),
         "entryPrice": number(life.entry),
         "side": fill.side,
-        "positionSide": side_of(shown) if after != 0 else None,
+        "positionSide": None if after == 0 else side_of(after),
         "prevSize": number(abs(before)),
-        "additionalSize": number(-abs(signed) if closing else abs(signed)),
+        "additionalSize": number(signed),
         "value": number(times(price, abs(signed))),
-        "orderType": "LIMIT",
+        "orderType": step.order_type,
         "netFee": number(life.fees),
         "netRealizedPnl": number(life.realized),
         "netRealizedPnlPercent": number(ratio(life.realized, life.closed_cost)) if life.closed_cost else None,
         "time": iso(fill.created_ms),
         "orderId": fill.order_id,
         "marketId": fill.market.ticker,
-        "marginMode": "ISOLATED" if fill.subaccount_number >= 128 else "CROSS",
+        "marginMode": "ISOLATED" if fill.market.isolated else "CROSS",
     }
