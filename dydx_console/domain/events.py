@@ -21,6 +21,7 @@ from dydx_console.domain.order import OrderPatch
 from dydx_console.domain.position import Balance, ChildState, Position
 from dydx_console.domain.stream import StreamCondition
 from dydx_console.domain.tape import Candle, Level, Trade
+from dydx_console.domain.venue_pnl import HistoricalPnlRead, PnlRead, TradeHistoryRead
 
 __all__ = [
     "AccountRead",
@@ -648,6 +649,9 @@ Fact = (
     | NodeAccountRead
     | NodeAccountFailed
     | NodeAccountLeft
+    | TradeHistoryRead
+    | PnlRead
+    | HistoricalPnlRead
 )
 
 

@@ -3,22 +3,36 @@
 A fill in the position's direction moves the average; one against it realizes (price − average) × size; one through
 zero closes the position and opens the rest at its own price, its fee shared by size. Fees are kept apart, signed.
 docs/pnl.md has the formulas with worked figures.
+
+What is lost nowhere is money: a position's cost is held as a sum, and what a closing takes of it is rounded once per
+run of closings, at 10⁻³⁰ USDC. So realized PNL and remaining cost always add up to what the fills moved, and splitting
+a fill changes nothing.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 from itertools import islice, takewhile
 
-from dydx_console.domain.enums import PositionStatus
+from dydx_console.domain.enums import FillType, PositionStatus, Side
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.ids import PositionKey
 from dydx_console.domain.numbers import MATH, ZERO, divide
 from dydx_console.domain.position import ChildState
 from dydx_console.state.fills import Fills
+from dydx_console.state.lives import Life
 
-__all__ = ["Anchor", "Ledger", "Ledgers", "ledger_of"]
+__all__ = ["SUMS", "Anchor", "Book", "Booking", "Ledger", "Ledgers", "bookings", "ledger_of", "stated_closed_pnl"]
+
+SUMS = Context(prec=250)
+"""Products and sums of any figures that can be read are exact in 250 digits."""
+
+_FINEST = Decimal("1e-30")
+_MICRO = Decimal("1e-6")
+_BY_AMOUNT = frozenset({FillType.DELEVERAGED, FillType.OFFSETTING})
+"""Fills whose price is a rounded quotient: the chain moved a whole number of millionths of a USDC
+(dydxprotocol/v4-chain protocol/x/clob/keeper/deleveraging.go)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +48,10 @@ class Anchor:
 class Ledger:
     """The books of one subaccount and market.
 
-    `net_size` signed, `average_cost` in USD and None without a position or where it is not known. `realized` is price
-    PNL alone, since the first known fill; `life_*` since the running position opened. `is_complete` is False where the
-    known fills do not explain the position; figures then hold from `since` on.
+    `net_size` signed, `average_cost` in USD and `cost` in USDC with the sign of the size; these are None without a
+    position or where they are not known. `realized` is price PNL alone and `fees` what was paid, from `since` on;
+    `life_*` since the running position opened. `is_complete` is False where the known fills do not explain the
+    position: it then began at the venue's entry price, and where that is unknown too, figures begin anew once it ends.
     """
 
     net_size: Decimal = ZERO
@@ -48,22 +63,339 @@ class Ledger:
     opened_at: datetime | None = None
     since: datetime | None = None
     is_complete: bool = True
+    cost: Decimal | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether realized PNL is known: not while a position runs whose cost nobody told."""
+        return not self.net_size or self.average_cost is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What one fill did.
+
+    `closed` and `opened` are its sizes against and in the position's direction, together its size. `closed_pnl` is
+    the price PNL of what it closed, None where the cost of that is not known, `closed_fees` that part of its fees;
+    both are zero for a fill that only opens. `net_size` and `average_cost` are the position's after it.
+    """
+
+    fill: Fill
+    closed: Decimal
+    opened: Decimal
+    closed_pnl: Decimal | None
+    closed_fees: Decimal
+    net_size: Decimal
+    average_cost: Decimal | None
+
+
+class Book:
+    """The running books of one subaccount and market, taking fills in chain order, each at the same cost.
+
+    Args:
+        key: the subaccount and market.
+        size: signed size of the position before the first fill.
+        average: its average cost, None where it is not known.
+        since: when the first fill was.
+    """
+
+    __slots__ = (
+        "_base",
+        "_began_at",
+        "_began_height",
+        "_closed",
+        "_cost",
+        "_entered",
+        "_entered_for",
+        "_exited",
+        "_exited_for",
+        "_fees_before",
+        "_fills",
+        "_is_complete",
+        "_key",
+        "_max_size",
+        "_opened_by",
+        "_realized",
+        "_realized_before",
+        "_settled",
+        "_since",
+        "_size",
+        "_taken",
+        "fees",
+    )
+
+    def __init__(
+        self,
+        key: PositionKey,
+        size: Decimal = ZERO,
+        average: Decimal | None = None,
+        since: datetime | None = None,
+    ) -> None:
+        self._key = key
+        self._size = size
+        self._since = since
+        self.fees = ZERO
+        """What was paid since `since`, in USDC."""
+        self._realized = self._settled = self._taken = ZERO
+        self._base = abs(size)
+        self._closed = ZERO
+        self._cost: Decimal | None = ZERO
+        self._is_complete = not size
+        self._opened_by: str | None = None
+        self._began_at: datetime | None = None
+        self._began_height: int | None = None
+        self._fees_before = self._realized_before = ZERO
+        self._fills = 0
+        self._max_size = self._entered = self._base
+        self._entered_for: Decimal | None = ZERO
+        self._exited = self._exited_for = ZERO
+        if size:
+            with localcontext(SUMS):
+                self._entered_for = self._cost = None if average is None else average * self._base
+
+    def take(self, fill: Fill) -> Life | None:
+        """Book a fill; returns the life that it ended. A fill of size zero is nothing but its fee."""
+        with localcontext(SUMS):
+            return self._take(fill)
+
+    def take_all(self, fills: Iterable[Fill]) -> list[Life]:
+        """Book fills; returns the lives that they ended."""
+        with localcontext(SUMS):
+            return [life for fill in fills if (life := self._take(fill)) is not None]
+
+    @property
+    def net_size(self) -> Decimal:
+        """Signed size of the position."""
+        return self._size
+
+    @property
+    def realized(self) -> Decimal:
+        """Price PNL of all closings whose cost is known, since `since`, in USDC."""
+        return self._realized
+
+    @property
+    def average_cost(self) -> Decimal | None:
+        """Average cost of the position in USD, None without one or where it is not known."""
+        return divide(self._cost, self._base) if self._size and self._cost is not None else None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The books as they stand."""
+        with localcontext(SUMS):
+            has_life = self._size or self._opened_by is not None
+            return Ledger(
+                net_size=self._size,
+                average_cost=self.average_cost,
+                realized=self._realized,
+                fees=self.fees,
+                life_realized=self._realized - self._realized_before if has_life else ZERO,
+                life_fees=self.fees - self._fees_before if has_life else ZERO,
+                opened_at=self._began_at if self._opened_by is not None else None,
+                since=self._since,
+                is_complete=self._is_complete,
+                cost=self._left() if self._size else None,
+            )
+
+    @property
+    def life(self) -> Life | None:
+        """The running life, None without a position or before the first fill of one that began earlier."""
+        if not self._size or self._began_at is None:
+            return None
+        with localcontext(SUMS):
+            return self._told(self._size > ZERO, None)
+
+    def _take(self, fill: Fill) -> Life | None:
+        size = fill.size
+        paid = fill.paid
+        if self._began_at is None and self._size:
+            self._began_at = fill.created_at
+        if not size:
+            self.fees += paid
+            self._fills += 1 if self._size else 0
+            return None
+        held = self._size
+        is_buy = fill.side == Side.BUY
+        if not held:
+            self._open(fill, size, _amount(fill), paid)
+        elif (held > ZERO) == is_buy:
+            self._increase(fill, size, paid)
+        else:
+            return self._reduce(fill, size, abs(held), paid)
+        return None
+
+    def _open(self, fill: Fill, size: Decimal, amount: Decimal, paid: Decimal) -> None:
+        self._size = size if fill.side == Side.BUY else -size
+        self._base = self._max_size = self._entered = size
+        self._cost = self._entered_for = amount
+        self._closed = self._taken = self._exited = self._exited_for = ZERO
+        self._settled = self._realized_before = self._realized
+        self._fees_before = self.fees
+        self.fees += paid
+        self._is_complete = True
+        self._opened_by, self._began_at, self._began_height = fill.id, fill.created_at, fill.height
+        self._fills = 1
+
+    def _increase(self, fill: Fill, size: Decimal, paid: Decimal) -> None:
+        held = self._size
+        amount = _amount(fill)
+        if self._closed:
+            self._fold()
+        self._base += size
+        self._size = held + size if held > ZERO else held - size
+        self._max_size = max(self._max_size, self._base)
+        self._entered += size
+        if self._cost is not None and self._entered_for is not None:
+            self._cost += amount
+            self._entered_for += amount
+        self.fees += paid
+        self._fills += 1
+
+    def _reduce(self, fill: Fill, size: Decimal, held: Decimal, paid: Decimal) -> Life | None:
+        closing = min(size, held)
+        share = paid if closing == size else _part(paid, closing, size)
+        is_long = self._size > ZERO
+        amount = _amount(fill)
+        brought = amount if closing == size else fill.price * closing
+        self._closed += closing
+        self._taken += brought
+        self._exited += closing
+        self._exited_for += brought
+        self.fees += share
+        self._fills += 1
+        self._size = ZERO if closing == held else self._size - closing if is_long else self._size + closing
+        if self._cost is not None:
+            gained = self._taken - _part(self._cost, self._closed, self._base)
+            self._realized = self._settled + gained if is_long else self._settled - gained
+        if self._size:
+            return None
+        life = self._told(is_long, fill)
+        self._end(fill)
+        if closing != size:
+            self._open(fill, size - closing, amount - brought, paid - share)
+        return life
+
+    def _end(self, fill: Fill) -> None:
+        """Be flat; where the cost of what ended was not known, figures begin here."""
+        if self._cost is None:
+            self._realized = self.fees = ZERO
+            self._since = fill.created_at
+        self._is_complete = True
+        self._opened_by = self._began_at = self._began_height = None
+        self._fills = 0
+
+    def _fold(self) -> None:
+        """Begin a new run: what the closings took of the cost is settled."""
+        if self._cost is not None:
+            self._cost -= _part(self._cost, self._closed, self._base)
+        self._settled = self._realized
+        self._base -= self._closed
+        self._closed = self._taken = ZERO
+
+    def _left(self) -> Decimal | None:
+        """Return the remaining cost with the sign of the size."""
+        if self._cost is None:
+            return None
+        left = self._cost - _part(self._cost, self._closed, self._base)
+        return left if self._size > ZERO else -left
+
+    def _told(self, is_long: bool, last: Fill | None) -> Life:
+        began = self._began_at
+        if began is None:
+            raise ValueError("a life without a fill")
+        entry = None if self._entered_for is None else divide(self._entered_for, self._entered)
+        return Life(
+            subaccount=self._key.subaccount,
+            market=self._key.market,
+            opened_by=self._opened_by,
+            side="LONG" if is_long else "SHORT",
+            opened_at=began,
+            opened_height=self._began_height,
+            closed_by=None if last is None else last.id,
+            closed_at=None if last is None else last.created_at,
+            closed_height=None if last is None else last.height,
+            closed_as=None if last is None else last.type,
+            max_size=self._max_size,
+            entry_price=entry,
+            exit_price=divide(self._exited_for, self._exited),
+            realized=self._realized - self._realized_before,
+            fees=self.fees - self._fees_before,
+            funding=None,
+            fills=self._fills,
+            is_complete=self._opened_by is not None,
+        )
+
+
+def _amount(fill: Fill) -> Decimal:
+    """Return what a fill moved in USDC."""
+    amount = fill.price * fill.size
+    return amount.quantize(_MICRO, context=SUMS) if fill.type in _BY_AMOUNT else amount
+
+
+def _part(whole: Decimal, part: Decimal, parts: Decimal) -> Decimal:
+    """Return whole × part ÷ parts, exact where it is all of it, else to 10⁻³⁰."""
+    if part == parts:
+        return whole
+    if not part:
+        return ZERO
+    quotient = MATH.divide(whole * part, parts)
+    rounded = quotient.quantize(_FINEST, context=SUMS)
+    return quotient if rounded == quotient else rounded
 
 
 def ledger_of(fills: Iterable[Fill], anchor: Anchor | None) -> Ledger:
     """Return the books after all `fills` of one subaccount and market, given in chain order."""
     listed = list(fills)
-    with localcontext(MATH):
-        return _after(_opening(listed, anchor), listed)
+    book = _opening(_key_of(listed), listed, anchor)
+    book.take_all(listed)
+    return book.ledger
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
-    """A ledger, how many fills it has taken, and whether it began flat."""
+def bookings(fills: Iterable[Fill], anchor: Anchor | None = None) -> Iterator[Booking]:
+    """Return what each of the `fills` of one subaccount and market did, given in chain order."""
+    listed = list(fills)
+    book = _opening(_key_of(listed), listed, anchor)
+    for fill in listed:
+        yield _booking(book, fill)
 
-    ledger: Ledger
+
+def _booking(book: Book, fill: Fill) -> Booking:
+    held, before = book.net_size, book.realized
+    is_against = bool(held) and (held > ZERO) != (fill.side == Side.BUY)
+    is_known = not is_against or book.average_cost is not None
+    with localcontext(SUMS):
+        closed = min(abs(held), fill.size) if is_against else ZERO
+        book.take(fill)
+        share = ZERO if not closed else fill.paid if closed == fill.size else _part(fill.paid, closed, fill.size)
+        gained = None if not is_known else book.realized - before if closed else ZERO
+        return Booking(fill, closed, fill.size - closed, gained, share, book.net_size, book.average_cost)
+
+
+def stated_closed_pnl(fill: Fill) -> Decimal | None:
+    """Return closed PNL less the whole fee by the venue's own figures of before the fill, None where it tells none.
+
+    This is what the web shows (dydxprotocol/v4-web src/bonsai/calculators/fills.ts): a fill through zero counts what it
+    closed and all of its fee, and the price is that of the venue's row, which averages every opening.
+    """
+    size, entry, side = fill.position_size_before, fill.entry_price_before, fill.position_side_before
+    if size is None or entry is None or side is None:
+        return None
+    with localcontext(SUMS):
+        is_long = side == "LONG"
+        if is_long == (fill.side == Side.BUY):
+            return -fill.fee
+        moved = fill.price - entry if is_long else entry - fill.price
+        return moved * min(fill.size, abs(size)) - fill.fee
+
+
+@dataclass(slots=True)
+class Kept:
+    """A book, how many fills it has taken, whether it began flat, the lives that ended and the ledger last told."""
+
+    book: Book
     count: int
     began_flat: bool
+    ended: list[Life]
+    ledger: Ledger
 
 
 class Ledgers:
@@ -80,16 +412,21 @@ class Ledgers:
         self._fills = fills
         self._anchors: dict[PositionKey, Anchor] = {}
         self._stated: dict[int, int | None] = {}
-        self._books: dict[PositionKey, Books] = {}
+        self._books: dict[PositionKey, Kept] = {}
 
     def of(self, key: PositionKey) -> Ledger:
         """Return the books of a subaccount and market."""
-        held = self._books.get(key)
-        count = self._fills.count(key)
-        if held is None or held.count != count:
-            continued = None if held is None or not held.count else self._continued(key, held, count)
-            held = self._books[key] = continued or self._whole(key, count)
-        return held.ledger
+        return self._kept(key).ledger
+
+    def lives(self, key: PositionKey) -> tuple[Life, ...]:
+        """Return the lives of a subaccount and market, oldest first, the running one last; their funding is apart."""
+        kept = self._kept(key)
+        running = kept.book.life
+        return tuple(kept.ended) if running is None else (*kept.ended, running)
+
+    def bookings(self, key: PositionKey) -> Iterator[Booking]:
+        """Return what each known fill of a subaccount and market did, oldest first."""
+        return bookings(self._fills.of(key), self._anchor(key))
 
     def anchor(self, child: ChildState, height: int | None) -> None:
         """Note what the venue stated of a whole subaccount, as of its own height or else of `height`."""
@@ -113,26 +450,37 @@ class Ledgers:
         for key in keys:
             self._books.pop(key, None)
 
+    def _kept(self, key: PositionKey) -> Kept:
+        held = self._books.get(key)
+        count = self._fills.count(key)
+        if held is not None and held.count != count and not (held.count and self._continued(key, held, count)):
+            held = None
+        if held is None:
+            held = self._books[key] = self._whole(key, count)
+        return held
+
     def _anchor(self, key: PositionKey) -> Anchor | None:
         """Return what the venue stated of a position: also that there is none."""
         if key in self._anchors or key.subaccount not in self._stated:
             return self._anchors.get(key)
         return Anchor(ZERO, None, self._stated[key.subaccount])
 
-    def _whole(self, key: PositionKey, count: int) -> Books:
+    def _whole(self, key: PositionKey, count: int) -> Kept:
         listed = list(self._fills.of(key))
-        with localcontext(MATH):
-            opening = _opening(listed, self._anchor(key))
-            return Books(_after(opening, listed), count, not opening.net_size)
+        book = _opening(key, listed, self._anchor(key))
+        began_flat = not book.net_size
+        ended = book.take_all(listed)
+        return Kept(book, count, began_flat, ended, book.ledger)
 
-    def _continued(self, key: PositionKey, held: Books, count: int) -> Books | None:
-        """Return the books after the fills that were added, None where the anchor speaks of one of them."""
+    def _continued(self, key: PositionKey, held: Kept, count: int) -> bool:
+        """Book the fills that were added; returns False where the anchor speaks of one of them."""
         added = list(islice(self._fills.last(key), count - held.count))[::-1]
         anchor = self._anchor(key)
         if anchor is not None and (anchor.height is None or added[0].height <= anchor.height):
-            return None
-        with localcontext(MATH):
-            return replace(held, ledger=_after(held.ledger, added), count=count)
+            return False
+        held.ended += held.book.take_all(added)
+        held.count, held.ledger = count, held.book.ledger
+        return True
 
     def _agrees(self, key: PositionKey) -> bool:
         """Return whether the held books began flat and give the size that the venue now states."""
@@ -141,80 +489,23 @@ class Ledgers:
             return False
         height = anchor.height
         later = takewhile(lambda fill: fill.height > height, self._fills.last(key))
-        with localcontext(MATH):
+        with localcontext(SUMS):
             then = held.ledger.net_size - sum((fill.signed_size for fill in later), start=ZERO)
         return held.began_flat and then == anchor.net_size
 
 
-def _after(ledger: Ledger, fills: Iterable[Fill]) -> Ledger:
-    for fill in fills:
-        ledger = _booked(ledger, fill)
-    return ledger
+def _key_of(fills: list[Fill]) -> PositionKey:
+    return PositionKey(fills[0].subaccount, fills[0].market) if fills else PositionKey(0, "")
 
 
-def _opening(fills: list[Fill], anchor: Anchor | None) -> Ledger:
+def _opening(key: PositionKey, fills: list[Fill], anchor: Anchor | None) -> Book:
     """Return the books before the first known fill: flat, or what the venue's position implies."""
     since = fills[0].created_at if fills else None
     if anchor is None:
-        return Ledger(since=since)
+        return Book(key, since=since)
     before = [fill for fill in fills if anchor.height is None or fill.height <= anchor.height]
-    size = anchor.net_size - sum((fill.signed_size for fill in before), start=ZERO)
+    with localcontext(SUMS):
+        size = anchor.net_size - sum((fill.signed_size for fill in before), start=ZERO)
     if not size:
-        return Ledger(since=since)
-    cost = before[0].entry_price_before if before else anchor.entry_price
-    return Ledger(net_size=size, average_cost=cost, since=since, is_complete=False)
-
-
-def _booked(ledger: Ledger, fill: Fill) -> Ledger:
-    size = fill.signed_size
-    held = ledger.net_size
-    if not held or (held > ZERO) == (size > ZERO):
-        return _increased(ledger, size, fill.price, fill.paid, fill.created_at)
-    closing = min(abs(size), abs(held))
-    share = fill.paid if closing == abs(size) else MATH.divide(fill.paid * closing, abs(size))
-    closed = _reduced(ledger, closing, fill.price, share)
-    rest = abs(size) - closing
-    if not rest:
-        return closed
-    signed_rest = rest if size > ZERO else -rest
-    opened = _increased(closed, signed_rest, fill.price, fill.paid - share, fill.created_at)
-    return replace(opened, fees=ledger.fees + fill.paid)
-
-
-def _increased(ledger: Ledger, size: Decimal, price: Decimal, paid: Decimal, at: datetime) -> Ledger:
-    opening = not ledger.net_size
-    net_size = ledger.net_size + size
-    if opening:
-        cost: Decimal | None = price
-    elif ledger.average_cost is None:
-        cost = None
-    else:
-        cost = divide(ledger.average_cost * ledger.net_size + price * size, net_size)
-    return Ledger(
-        net_size=net_size,
-        average_cost=cost,
-        realized=ledger.realized,
-        fees=ledger.fees + paid,
-        life_realized=ZERO if opening else ledger.life_realized,
-        life_fees=paid if opening else ledger.life_fees + paid,
-        opened_at=at if opening else ledger.opened_at,
-        since=ledger.since,
-        is_complete=True if opening else ledger.is_complete,
-    )
-
-
-def _reduced(ledger: Ledger, closing: Decimal, price: Decimal, paid: Decimal) -> Ledger:
-    direction = 1 if ledger.net_size > ZERO else -1
-    gained = ZERO if ledger.average_cost is None else (price - ledger.average_cost) * closing * direction
-    net_size = ledger.net_size - closing * direction
-    return Ledger(
-        net_size=net_size,
-        average_cost=ledger.average_cost if net_size else None,
-        realized=ledger.realized + gained,
-        fees=ledger.fees + paid,
-        life_realized=ledger.life_realized + gained,
-        life_fees=ledger.life_fees + paid,
-        opened_at=ledger.opened_at if net_size else None,
-        since=ledger.since,
-        is_complete=ledger.is_complete,
-    )
+        return Book(key, since=since)
+    return Book(key, size, before[0].entry_price_before if before else anchor.entry_price, since)

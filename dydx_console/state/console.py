@@ -1,8 +1,9 @@
 """The console's whole state: every event goes in here, and the changed sections come out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +13,8 @@ from dydx_console.domain.flows import Reward, Transfer
 from dydx_console.domain.ids import PositionKey, StreamVersion, parent_of
 from dydx_console.domain.journal import NO_JOURNAL
 from dydx_console.domain.position import ChildState
-from dydx_console.state.accounting import Ledger, Ledgers
+from dydx_console.domain.venue_pnl import HistoricalPnlRead, PnlRead, TradeHistoryRead
+from dydx_console.state.accounting import Booking, Ledger, Ledgers
 from dydx_console.state.books import Books
 from dydx_console.state.epoch import EpochWatch
 from dydx_console.state.fills import Fills
@@ -21,11 +23,13 @@ from dydx_console.state.funding import Funding
 from dydx_console.state.holdings import Holdings
 from dydx_console.state.journal import Coverage, Unwritten
 from dydx_console.state.limits import Limits
+from dydx_console.state.lives import Life, funded
 from dydx_console.state.margin import AccountMargin, account_margin
 from dydx_console.state.markets import Markets
 from dydx_console.state.node import NodeWatch
 from dydx_console.state.nodeaccount import Figures, NodeAccount
 from dydx_console.state.orders import Listing, Orders
+from dydx_console.state.reconcile import Difference, Ours, Stated, reconcile
 from dydx_console.state.tape import Candles, Tape
 from dydx_console.state.transfers import Transfers
 
@@ -122,6 +126,8 @@ class ConsoleState:
         self.journal = NO_JOURNAL
         self.unwritten: Unwritten | None = None
         """What the journal has not been given yet, None where nobody asks."""
+        self.stated = Stated()
+        """What the Indexer itself says of PNL, for comparison alone."""
         self._ledgers = Ledgers(self.fills)
         self._apply: dict[type, Callable[[Any], Changes]] = {
             ev.ConnectionOpened: self._opened,
@@ -171,6 +177,9 @@ class ConsoleState:
             ev.NodeAccountLeft: self._node_account_left,
             ev.Recalled: self._recalled,
             ev.JournalTold: self._journal_told,
+            TradeHistoryRead: self._trades_told,
+            PnlRead: self._pnl_told,
+            HistoricalPnlRead: self._ticks_told,
         }
 
     def apply(self, event: ev.Event) -> Changes:
@@ -191,6 +200,37 @@ class ConsoleState:
     def ledger(self, key: PositionKey) -> Ledger:
         """Return the books of a subaccount and market."""
         return self._ledgers.of(key)
+
+    def lives(self, key: PositionKey) -> tuple[Life, ...]:
+        """Return the position lives of a subaccount and market with their funding, oldest first."""
+        return funded(self._ledgers.lives(key), self.funding.of(key), self.funding.total(key))
+
+    def bookings(self, key: PositionKey) -> Iterator[Booking]:
+        """Return what each known fill of a subaccount and market did, oldest first."""
+        return self._ledgers.bookings(key)
+
+    def differences(self, equities: Mapping[int, Decimal] | None = None) -> tuple[Difference, ...]:
+        """Return every difference between the account's figures and those that the Indexer states.
+
+        `equities` are the parent's unclamped equities by height, where they were taken. Costs a pass over all fills.
+        """
+        if self.watched is None:
+            return ()
+        ours = Ours(
+            address=self.watched.address,
+            parent=self.watched.parent,
+            positions=self.holdings.positions,
+            keys=self.ledger_keys(),
+            ledger_of=self.ledger,
+            bookings_of=self.bookings,
+            lives_of=self._ledgers.lives,
+            payments=self.funding.payments,
+            transfers=self.transfers.newest,
+            fills_known=self.fills.is_known,
+            subaccounts=tuple(self.holdings.subaccounts),
+            equities={} if equities is None else equities,
+        )
+        return reconcile(ours, self.stated)
 
     def ledger_keys(self) -> tuple[PositionKey, ...]:
         """Return every subaccount and market with a position, a fill or funding, sorted."""
@@ -515,3 +555,18 @@ class ConsoleState:
     def _time_read(self, event: ev.TimeRead) -> Changes:
         self.freshness.clock(event.venue_time, event.asked_at, event.at)
         return Changes({Section.STREAM})
+
+    def _trades_told(self, event: TradeHistoryRead) -> Changes:
+        if self._is_ours(event.address, None):
+            self.stated.take_trades(event.rows, event.total)
+        return Changes()
+
+    def _pnl_told(self, event: PnlRead) -> Changes:
+        if self._is_ours(event.address, event.subaccount):
+            self.stated.take_points(event.subaccount, event.points)
+        return Changes()
+
+    def _ticks_told(self, event: HistoricalPnlRead) -> Changes:
+        if self._is_ours(event.address, event.subaccount):
+            self.stated.take_ticks(event.subaccount, event.ticks)
+        return Changes()

@@ -92,6 +92,11 @@ class Funding:
         """Whether the payments have been read."""
         return self._known
 
+    def of(self, key: PositionKey) -> tuple[FundingPayment, ...]:
+        """Return the known payments of a subaccount and market, oldest first."""
+        line = self._lines.get(key)
+        return () if line is None else tuple(line.payments[height] for height in sorted(line.payments))
+
     def keys(self) -> set[PositionKey]:
         """Return every subaccount and market with funding."""
         return {key for key, line in self._lines.items() if line.payments or line.rows or line.carried}

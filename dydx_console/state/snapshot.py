@@ -24,10 +24,11 @@ from dydx_console.state.pnl import (
     MarketPnl,
     PnlTotals,
     cost_of,
+    funding_estimate,
     market_pnl,
+    open_pnl,
     pnl_totals,
     unrealized_fraction,
-    unrealized_pnl,
 )
 
 __all__ = ["NEWEST_FILLS", "PositionView", "Snapshot", "next_snapshot", "snapshot_of"]
@@ -165,7 +166,7 @@ def _position_view(
         average_cost=cost.average_cost,
         cost_basis=cost.source,
         oracle_price=None if market is None else market.oracle_price,
-        unrealized_pnl=unrealized_pnl(position, cost.average_cost, market),
+        unrealized_pnl=open_pnl(position, cost, market),
         unrealized_fraction=unrealized_fraction(position, cost.average_cost, market, leverage),
         funding=state.funding.total(key) if figures.keeps(key) else None,
         ledger=ledger,
@@ -177,7 +178,10 @@ def _market_pnl(state: ConsoleState, key: PositionKey) -> MarketPnl:
     ledger = state.ledger(key)
     position = state.holdings.position(key)
     unrealized: Decimal | None = ZERO
+    estimate: Decimal | None = ZERO
     if position is not None:
-        cost = cost_of(position, ledger)
-        unrealized = unrealized_pnl(position, cost.average_cost, state.markets.get(key.market))
-    return market_pnl(key, ledger if state.fills.is_known else None, unrealized, state.funding.total(key))
+        market = state.markets.get(key.market)
+        unrealized = open_pnl(position, cost_of(position, ledger), market)
+        estimate = funding_estimate(position, market)
+    known = ledger if state.fills.is_known else None
+    return market_pnl(key, known, unrealized, state.funding.total(key), estimate)

@@ -1,6 +1,7 @@
 """PNL from fills: the books of every position, exact, and the same whether booked at once or fill by fill."""
 
 import random
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from time import perf_counter
@@ -12,11 +13,22 @@ from hypothesis import strategies as st
 
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.ids import PositionKey
-from dydx_console.state.accounting import Anchor, Ledger, Ledgers, ledger_of
+from dydx_console.state.accounting import (
+    SUMS,
+    Anchor,
+    Book,
+    Ledger,
+    Ledgers,
+    bookings,
+    ledger_of,
+    stated_closed_pnl,
+)
 from dydx_console.state.fills import Fills
+from dydx_console.state.pnl import market_pnl
 
 D = Decimal
 KEY = PositionKey(0, "BTC-USD")
+FINEST = Fraction(1, 10**29)
 
 
 def booked(*trades: tuple[str, str, str]) -> Ledger:
@@ -72,19 +84,129 @@ trades = st.lists(
 
 @given(trades)
 def test_the_books_balance_exactly(made: list[tuple[str, Decimal, Decimal, Decimal]]) -> None:
-    """Cash is conserved: realized + size × (mark − cost) is what the trades brought at any mark."""
+    """Cash is conserved to the last digit: realized PNL less what the position cost is what the trades brought."""
     rows = [fill(f"{n:03}", s, str(q), str(p), n + 1, fee=f) for n, (s, q, p, f) in enumerate(made)]
     ledger = ledger_of(rows, None)
     cash = sum((-Fraction(row.signed_size) * Fraction(row.price) for row in rows), start=Fraction(0))
     held = sum((Fraction(row.signed_size) for row in rows), start=Fraction(0))
     assert Fraction(ledger.net_size) == held
     assert Fraction(ledger.fees) == sum((Fraction(row.fee) for row in rows), start=Fraction(0))
-    brought = cash + held * Fraction(ledger.average_cost or 0)
-    assert abs(Fraction(ledger.realized) - brought) < Fraction(1, 10**40)
+    assert Fraction(ledger.realized) == cash + Fraction(ledger.cost or 0)
     if ledger.average_cost is not None:
+        assert ledger.cost is not None
+        assert abs(Fraction(ledger.net_size) * Fraction(ledger.average_cost) - Fraction(ledger.cost)) < FINEST
         prices = [row.price for row in rows]
         assert min(prices) <= ledger.average_cost <= max(prices)
     assert (ledger.average_cost is None) == (not held)
+
+
+Trade = tuple[str, Decimal, Decimal, Decimal]
+
+
+def rows_of(made: list[Trade], height: int | None = None) -> list[Fill]:
+    return [
+        fill(f"{n:03}", side, str(size), str(price), n + 1 if height is None else height, fee=fee)
+        for n, (side, size, price, fee) in enumerate(made)
+    ]
+
+
+def net_at(ledger: Ledger, oracle: Decimal) -> Decimal:
+    with localcontext(SUMS):
+        return ledger.realized + ledger.net_size * oracle - (ledger.cost or D(0)) - ledger.fees
+
+
+@given(trades, st.data())
+def test_splitting_a_fill_changes_nothing(made: list[Trade], data: st.DataObject) -> None:
+    rows = rows_of(made)
+    split: list[Fill] = []
+    for row in rows:
+        parts = data.draw(st.integers(1, 3), label=f"parts of {row.id}")
+        left, fee = row.size, row.fee
+        for number in range(1, parts):
+            size = (row.size * number / 7).quantize(D("1e-6"))
+            share = (row.fee * number / 7).quantize(D("1e-6"))
+            left, fee = left - size, fee - share
+            split.append(replace(row, id=f"{row.id}.{number}", size=size, fee=share))
+        split.append(replace(row, id=f"{row.id}.9", size=left, fee=fee))
+    whole, parted = ledger_of(rows, None), ledger_of(split, None)
+    assert (parted.net_size, parted.average_cost, parted.cost) == (whole.net_size, whole.average_cost, whole.cost)
+    assert (parted.realized, parted.life_realized, parted.fees) == (whole.realized, whole.life_realized, whole.fees)
+    assert net_at(parted, D(101)) == net_at(whole, D(101))
+
+
+@given(trades, st.randoms(use_true_random=False))
+def test_the_order_of_fills_in_a_block_leaves_the_net_as_it_is(made: list[Trade], rng: random.Random) -> None:
+    rows = rows_of(made, height=7)
+    shuffled = rng.sample(rows, len(rows))
+    assert net_at(ledger_of(shuffled, None), D("99.5")) == net_at(ledger_of(rows, None), D("99.5"))
+    assert ledger_of(shuffled, None).net_size == sum((row.signed_size for row in rows), start=D(0))
+
+
+@given(trades)
+def test_what_each_fill_did_adds_up_to_the_books(made: list[Trade]) -> None:
+    rows = rows_of(made)
+    ledger, done = ledger_of(rows, None), list(bookings(rows))
+    assert [booking.fill for booking in done] == rows
+    assert sum(Fraction(booking.closed_pnl or 0) for booking in done) == Fraction(ledger.realized)
+    held = D(0)
+    for booking in done:
+        assert booking.closed + booking.opened == booking.fill.size
+        assert booking.closed == min(abs(held), booking.fill.size) * (held * booking.fill.signed_size < 0)
+        held += booking.fill.signed_size
+        assert (booking.net_size, booking.average_cost is None) == (held, not held)
+        assert booking.closed or (booking.closed_pnl == 0 and booking.closed_fees == 0)
+
+
+def test_what_a_flip_did_is_told_in_its_two_parts() -> None:
+    rows = [fill("a", "BUY", "2", "100", 1), fill("b", "SELL", "5", "110", 2, fee=D("0.5"), builder_fee=D("0.5"))]
+    flip = list(bookings(rows))[1]
+    assert (flip.closed, flip.opened, flip.closed_pnl, flip.closed_fees) == (D(2), D(3), D(20), D("0.4"))
+    assert (flip.net_size, flip.average_cost) == (D(-3), D(110))
+
+
+@pytest.mark.parametrize("kind", ["LIQUIDATED", "LIQUIDATION", "DELEVERAGED", "OFFSETTING", "SOMETHING_NEW"])
+def test_a_forced_fill_realizes_like_any_other(kind: str) -> None:
+    rows = [fill("a", "BUY", "2", "100", 1), fill("b", "SELL", "2", "90", 2, type=kind, order_id=None)]
+    assert ledger_of(rows, None).realized == D(-20)
+
+
+def test_a_fill_without_size_is_its_fee_and_opens_nothing() -> None:
+    nothing = fill("z", "SELL", "0", "100", 3, fee=D("0.25"))
+    ledger = ledger_of([nothing], None)
+    assert (ledger.net_size, ledger.average_cost, ledger.fees, ledger.opened_at) == (D(0), None, D("0.25"), None)
+    held = ledger_of([fill("a", "BUY", "1", "100", 1), nothing], None)
+    assert (held.net_size, held.average_cost, held.realized, held.life_fees) == (D(1), D(100), D(0), D("0.30"))
+
+
+def test_figures_too_large_to_be_true_are_booked_all_the_same() -> None:
+    huge = str(D(9).scaleb(39))
+    book = Book(KEY)
+    book.take(fill("a", "BUY", huge, huge, 1))
+    book.take(fill("b", "BUY", "1e-18", "1e-18", 2))
+    book.take(fill("c", "SELL", "3", huge, 3))
+    ledger = book.ledger
+    assert Fraction(ledger.net_size) == Fraction(huge) + Fraction("1e-18") - 3
+    brought = 3 * Fraction(huge) - Fraction(huge) ** 2 - Fraction("1e-36")
+    assert Fraction(ledger.realized) - Fraction(ledger.cost or 0) == brought
+
+
+def test_a_fill_known_twice_counts_once_and_one_of_an_unknown_market_has_books_of_its_own() -> None:
+    fills = Fills()
+    ledgers = Ledgers(fills)
+    row = fill("a", "BUY", "1", "100", 1)
+    for rows in ((row,), (row, row), (replace(row, market="NEW-USD", id="n"),)):
+        ledgers.forget(fills.take(rows)[1])
+    assert ledgers.of(KEY).net_size == 1
+    assert ledgers.of(PositionKey(0, "NEW-USD")).net_size == 1
+    assert [booking.fill.id for booking in ledgers.bookings(KEY)] == ["a"]
+
+
+@pytest.mark.parametrize("missing", ["position_size_before", "entry_price_before", "position_side_before"])
+def test_without_the_venues_figures_it_states_no_closed_pnl(missing: str) -> None:
+    before = {"position_size_before": D(1), "entry_price_before": D(90), "position_side_before": "LONG"}
+    stated = fill("a", "SELL", "1", "110", **before)
+    assert stated_closed_pnl(stated) == D("19.95")
+    assert stated_closed_pnl(replace(stated, **{missing: None})) is None
 
 
 def test_figures_are_exact_whatever_the_caller_reckons_with() -> None:
@@ -100,10 +222,25 @@ def test_an_anchor_tells_what_was_held_before_the_first_known_fill() -> None:
     ledger = ledger_of(rows, Anchor(D(1), D(95), 7))
     assert (ledger.net_size, ledger.average_cost, ledger.realized) == (D(1), D(90), D(20))
     assert not ledger.is_complete
-    assert ledger_of([], Anchor(D(1), D(95), 7)) == Ledger(D(1), D(95), is_complete=False)
+    assert ledger_of([], Anchor(D(1), D(95), 7)) == Ledger(D(1), D(95), is_complete=False, cost=D(95))
     assert ledger_of(rows, Anchor(D(-1), None, 7)).is_complete
-    unknown = ledger_of([fill("a", "BUY", "1", height=5), fill("b", "SELL", "1", height=8)], Anchor(D(3), None, 7))
-    assert (unknown.average_cost, unknown.realized, unknown.net_size) == (None, D(0), D(2))
+
+
+def test_while_a_cost_is_not_known_figures_are_unknown_and_then_begin_anew() -> None:
+    rows = [fill("a", "BUY", "1", height=5), fill("b", "SELL", "1", height=8)]
+    anchor = Anchor(D(3), None, 7)
+    unknown = ledger_of(rows, anchor)
+    assert (unknown.average_cost, unknown.cost, unknown.net_size) == (None, None, D(2))
+    assert (unknown.is_known, unknown.is_complete) == (False, False)
+    row = market_pnl(KEY, unknown, D(1), D(1))
+    assert (row.realized, row.net, row.fees) == (None, None, D("0.1"))
+    assert [booking.closed_pnl for booking in bookings(rows, anchor)] == [D(0), None]
+    flip = fill("c", "SELL", "3", "110", 9, fee=D("0.3"))
+    known = ledger_of([*rows, flip], anchor)
+    assert (known.net_size, known.average_cost, known.realized, known.is_known) == (D(-1), D(110), D(0), True)
+    assert (known.since, known.fees) == (flip.created_at, D("0.1"))
+    closed = fill("d", "SELL", "2", "110", 9)
+    assert ledger_of([*rows, closed], anchor) == Ledger(since=closed.created_at)
 
 
 def test_a_close_after_unknown_opens_leaves_complete_books() -> None:

@@ -32,7 +32,7 @@ from dydx_console.domain.events import (
 from dydx_console.domain.ids import subaccount_number
 from dydx_console.domain.numbers import NumberError, height_of, time_of
 from dydx_console.domain.text import clean
-from dydx_console.venue.indexer import rows, wire
+from dydx_console.venue.indexer import pnl_answers, rows, wire
 
 __all__ = ["Answer", "error_text", "facts_of_answer"]
 
@@ -253,6 +253,14 @@ def _time_answer(answer: Answer, _match: "re.Match[str]", _query: _Query) -> tup
     return (TimeRead(time_of(_time.decode(answer.body).iso), answer.asked_at, answer.at),)
 
 
+def _pnl(answer: Answer, match: "re.Match[str]", query: _Query) -> tuple[Fact, ...]:
+    kind = match["kind"]
+    listed, total = ((), None) if answer.status == 404 else pnl_answers.rows_in(kind, answer.body)
+    good, bad = _each(answer, listed, pnl_answers.RAW, pnl_answers.CONVERTERS[kind])
+    number = _number(query, "subaccountNumber")
+    return (pnl_answers.pnl_fact(kind, _address(query), number, good, total=total, at=answer.at), *bad)
+
+
 _V4 = r"(?:.*?/)?v4"
 _PARENT = r"(?:/parentSubaccountNumber)?"
 _ROUTES: tuple[tuple["re.Pattern[str]", _Reader], ...] = tuple(
@@ -272,9 +280,10 @@ _ROUTES: tuple[tuple["re.Pattern[str]", _Reader], ...] = tuple(
         (r"/orderbooks/perpetualMarket/(?P<ticker>[^/]+)", _order_book),
         (r"/trades/perpetualMarket/(?P<ticker>[^/]+)", _tape),
         (r"/candles/perpetualMarkets/(?P<ticker>[^/]+)", _candle_rows),
+        (rf"/(?P<kind>{pnl_answers.PATHS}){_PARENT}", _pnl),
         (r"/height", _height_answer),
         (r"/time", _time_answer),
     )
 )
-_EMPTY_AT_404: tuple[_Reader, ...] = (_account, _address_subaccounts, _transfers)
+_EMPTY_AT_404: tuple[_Reader, ...] = (_account, _address_subaccounts, _transfers, _pnl)
 """Paths that answer 404 for an account that was never funded; the others answer it with empty lists."""
