@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from dydx_console.cli.whatif import register as register_whatif
+
 __all__ = ["app"]
 
 app = typer.Typer(
@@ -383,21 +385,29 @@ class Schema(StrEnum):
 
     DOCUMENT = "document"
     CHECK_NETWORK = "check-network"
+    WHATIF = "whatif"
 
 
 @app.command()
 def schema(
-    of: Annotated[Schema, typer.Argument(help="Which document: the picture, or the report of check-network.")] = (
+    of: Annotated[Schema, typer.Argument(help="Which document: the picture, or the report of a command.")] = (
         Schema.DOCUMENT
     ),
 ) -> None:
     """Print the JSON Schema of the documents that `--json` prints."""
     import json
 
-    from dydx_console.views.documents import Document, PreflightDocument
+    from pydantic import BaseModel
 
-    model = Document if of is Schema.DOCUMENT else PreflightDocument
-    typer.echo(json.dumps(model.model_json_schema(mode="serialization"), indent=2))
+    from dydx_console.views.documents import Document, PreflightDocument
+    from dydx_console.views.whatif import WhatifDocument
+
+    models: dict[Schema, type[BaseModel]] = {
+        Schema.DOCUMENT: Document,
+        Schema.CHECK_NETWORK: PreflightDocument,
+        Schema.WHATIF: WhatifDocument,
+    }
+    typer.echo(json.dumps(models[of].model_json_schema(mode="serialization"), indent=2))
 
 
 @config_app.command("path")
@@ -422,3 +432,6 @@ def config_init(config: Config = None) -> None:
     from dydx_console.cli.configuring import write_example
 
     typer.echo(f"written: {write_example(config)}")
+
+
+register_whatif(app)

@@ -2,13 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_DOWN, Decimal
 
-from dydx_console.domain.numbers import ZERO, divide
+from dydx_console.domain.numbers import MATH, ZERO, divide
 
-__all__ = ["Market", "MarketPatch", "OraclePrice", "effective_initial_margin_fraction"]
+__all__ = [
+    "ISOLATED",
+    "Market",
+    "MarketPatch",
+    "OraclePrice",
+    "effective_initial_margin_fraction",
+    "initial_margin_fraction_at",
+    "selected_leverage",
+    "to_step",
+]
 
 ONE = Decimal(1)
+ISOLATED = "ISOLATED"
+"""Type of a market that a subaccount may hold beside no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +106,39 @@ def effective_initial_margin_fraction(market: Market) -> Decimal | None:
     if share is None:
         return base
     return min(base + max(share * (ONE - base), ZERO), ONE)
+
+
+def selected_leverage(market: Market, chosen: Decimal | None) -> Decimal:
+    """Return the leverage that an owner chose for a market, else 1 ÷ base fraction, else 1.
+
+    Source: dydxprotocol/v4-web src/bonsai/calculators/markets.ts.
+    """
+    if chosen is not None and chosen > ZERO:
+        return chosen
+    base = market.initial_margin_fraction
+    return (divide(ONE, base) if base else None) or ONE
+
+
+def initial_margin_fraction_at(market: Market, chosen: Decimal | None) -> Decimal | None:
+    """Return the fraction that initial margin is reckoned with; None where the base is unknown.
+
+    It is the effective fraction, or 1 ÷ the chosen leverage where that asks for more. A base of zero asks for all of
+    the notional. Source: dydxprotocol/v4-web src/bonsai/calculators/subaccount.ts.
+    """
+    effective = effective_initial_margin_fraction(market)
+    if effective is None:
+        return None
+    if chosen is None and market.initial_margin_fraction:
+        return effective  # 1 ÷ (1 ÷ base) would only round
+    return max(divide(ONE, selected_leverage(market, chosen)) or ONE, effective)
+
+
+def to_step(value: Decimal, step: Decimal, rounding: str = ROUND_HALF_DOWN) -> Decimal:
+    """Return a size rounded to a whole number of steps, the exact half downwards unless told otherwise.
+
+    Source: dydxprotocol/v4-web src/lib/numbers.ts. Raises ValueError for a step that is not positive.
+    """
+    if step <= ZERO:
+        raise ValueError(f"a step of {step}")
+    steps = MATH.divide(value, step).to_integral_value(rounding, MATH)
+    return MATH.multiply(steps, step)
