@@ -212,9 +212,7 @@ def confirm_at_prompt(gate: Gate, asked: Confirmation) -> None:
     """Ask for the chain id where the gate waits for it; ends the command (77) unless it is typed."""
     if gate.confirmation() is None:
         return
-    sys.stderr.write(_question(asked))
-    sys.stderr.flush()
-    typed = _typed_line(asked.timeout_s)
+    typed = _typed_line(_question(asked), asked.timeout_s)
     if typed is None:
         sys.stderr.write("\n")
         gate.refuse(f"nothing was typed within {asked.timeout_s:g} s, or it was left before")
@@ -237,13 +235,15 @@ def _question(asked: Confirmation) -> str:
     )
 
 
-def _typed_line(timeout_s: float) -> str | None:
-    """Return the line that is typed from now on; None where none is within `timeout_s`, at Ctrl-C or Ctrl-D."""
+def _typed_line(question: str, timeout_s: float) -> str | None:
+    """Ask, and return the line that is typed from then on; None where none is in time, at Ctrl-C or Ctrl-D."""
     import termios  # there is none on Windows, where nothing is confirmed
 
     stdin = sys.stdin.fileno()
     try:
-        with _woken_by_signals() as signals:
+        with _woken_by_signals() as signals:  # before the question: who reads it may leave at once
+            sys.stderr.write(question)
+            sys.stderr.flush()
             termios.tcflush(stdin, termios.TCIFLUSH)  # what was typed before the question is no answer to it
             ready, _, _ = select.select([stdin, signals], [], [], timeout_s)
             line = os.read(stdin, 4096) if stdin in ready else b""
