@@ -254,14 +254,21 @@ def _typed_line(question: str, timeout_s: float) -> str | None:
 
 @contextmanager
 def _woken_by_signals() -> Iterator[int]:
-    """Yield a descriptor that can be read after a signal: one just before a select would else go unheard in it."""
+    """Yield a descriptor that can be read after a signal: one just before a select would else go unheard in it.
+
+    Ctrl-C is heard meanwhile also where the program was started to ignore it, as background jobs are.
+    """
     reader, writer = socket.socketpair()
     with reader, writer:
         writer.setblocking(False)
-        before = signal.set_wakeup_fd(writer.fileno())
+        before, handler = signal.set_wakeup_fd(writer.fileno()), signal.getsignal(signal.SIGINT)
+        if handler is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             yield reader.fileno()
         finally:
+            if handler is signal.SIG_IGN:
+                signal.signal(signal.SIGINT, handler)
             signal.set_wakeup_fd(before)
 
 
