@@ -15,6 +15,7 @@ from tui.pictures import picture
 
 from dydx_console.tui.app import ConsoleApp
 from dydx_console.tui.options import UiOptions
+from dydx_console.tui.screens.modal import GuardedModal
 
 DEADLINE_S = 20.0
 
@@ -86,3 +87,10 @@ async def desk(
         await shown.until(lambda: not any(slot.is_dirty and slot.painter.is_on_screen for slot in app.frames._slots))
         await pilot.pause()
         yield shown
+
+
+async def opened(shown: Desk, key: str, screen: type[GuardedModal[Any]]) -> None:
+    """Press the key of a sheet and wait until it takes keys."""
+    await shown.press(key)
+    await shown.until(lambda: isinstance(shown.app.screen, screen))
+    await shown.until(lambda: shown.app.screen.takes_key(shown.app.clock()))

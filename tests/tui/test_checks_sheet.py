@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tui.fakes import HEALTHY, MAINNET, TESTNET, WRONG_NODE, FakePort, with_check
 from tui.pictures import HOSTILE, picture
-from tui.screen_help import Desk, desk
+from tui.screen_help import Desk, desk, opened
 
 from dydx_console.domain.preflight import CheckResult, Report, Verdict
 from dydx_console.state.node import NodeView
@@ -15,13 +15,6 @@ from dydx_console.tui.screens.console import ConsoleScreen
 from dydx_console.tui.widgets.notices import StickyNotices
 
 MARK = "MAINNET · REAL MONEY"
-
-
-async def opened(shown: Desk, key: str = "n") -> None:
-    """Open the sheet and wait until it takes keys."""
-    await shown.press(key)
-    await shown.until(lambda: isinstance(shown.app.screen, ChecksModal))
-    await shown.until(lambda: shown.app.screen.takes_key(shown.app.clock()))
 
 
 def live(**given: object) -> FakePort:
@@ -39,7 +32,7 @@ def held(shown: Desk) -> list[str]:
 async def test_the_sheet_shows_the_newest_report(tmp_path: Path) -> None:
     port = live()
     async with desk(tmp_path, port=port) as shown:
-        await opened(shown)
+        await opened(shown, "n", ChecksModal)
         await shown.until(lambda: shown.text().count("checking…") == 2)
         port.checked = HEALTHY
         await shown.until(lambda: "all is well" in shown.text())
@@ -62,7 +55,7 @@ async def test_the_sheet_shows_the_newest_report(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["escape", "q", "n"])
 async def test_the_sheet_closes(tmp_path: Path, key: str) -> None:
     async with desk(tmp_path, port=live(checked=HEALTHY)) as shown:
-        await opened(shown)
+        await opened(shown, "n", ChecksModal)
         await shown.press(key)
         await shown.until(lambda: isinstance(shown.app.screen, ConsoleScreen))
         assert shown.app.return_code is None
@@ -70,7 +63,7 @@ async def test_the_sheet_closes(tmp_path: Path, key: str) -> None:
 
 async def test_quit_works_over_a_modal(tmp_path: Path) -> None:
     async with desk(tmp_path, port=live(checked=HEALTHY)) as shown:
-        await opened(shown)
+        await opened(shown, "n", ChecksModal)
         await shown.press("f20")
         assert isinstance(shown.app.screen, ChecksModal)
         await shown.press("ctrl+c")
@@ -91,7 +84,7 @@ async def test_the_palette_opens_the_sheet(tmp_path: Path) -> None:
 async def test_a_long_report_scrolls(tmp_path: Path, size: tuple[int, int]) -> None:
     checks = tuple(CheckResult(f"check {number}", Verdict.OK, f"text {number}", 1.0) for number in range(60))
     async with desk(tmp_path, size, live(checked=replace(HEALTHY, checks=checks))) as shown:
-        await opened(shown)
+        await opened(shown, "n", ChecksModal)
         await shown.until(lambda: "check 0" in shown.text())
         await shown.press("G")
         await shown.until(lambda: "all is well" in shown.text())
@@ -103,7 +96,7 @@ async def test_a_long_report_scrolls(tmp_path: Path, size: tuple[int, int]) -> N
 
 async def test_the_sheet_follows_the_size(tmp_path: Path) -> None:
     async with desk(tmp_path, port=live(checked=WRONG_NODE)) as shown:
-        await opened(shown)
+        await opened(shown, "n", ChecksModal)
         for width, height in ((20, 5), (70, 20), (160, 50)):
             await shown.pilot.resize_terminal(width, height)
             await shown.pilot.pause()
@@ -115,7 +108,7 @@ async def test_the_sheet_follows_the_size(tmp_path: Path) -> None:
 async def test_hostile_reports_are_only_text(tmp_path: Path, text: str) -> None:
     checks = (CheckResult(text, Verdict.FAIL, text, 1.0, text, 78),)
     async with desk(tmp_path, port=live(checked=Report(checks, 1.0, 78))) as shown:
-        await opened(shown)
+        await opened(shown, "n", ChecksModal)
         await shown.until(lambda: "FAIL" in shown.text())
         assert all(char.isprintable() or char == "\n" for char in shown.text())
 
@@ -134,7 +127,7 @@ async def test_a_failure_is_told_once_and_says_where_the_rest_is(tmp_path: Path)
         port.checked = with_check(WRONG_NODE, CheckResult("indexer", Verdict.FAIL, "refused", 1.0, None, 69))
         await shown.until(lambda: len(held(shown)) == 2)
         assert "check indexer FAILED and 1 more" in held(shown)[1]
-        await opened(shown, "f4")
+        await opened(shown, "f4", ChecksModal)
 
 
 async def test_a_key_that_was_taken_away_is_not_named(tmp_path: Path) -> None:
@@ -171,7 +164,7 @@ async def test_real_money_out_of_place_stays_over_every_sheet(
 
 async def test_in_its_place_no_sheet_has_the_mark(tmp_path: Path) -> None:
     async with desk(tmp_path, port=live(network=replace(MAINNET, environment="production"))) as shown:
-        await opened(shown)
+        await opened(shown, "n", ChecksModal)
         assert "REAL MONEY" not in shown.text()
 
 

@@ -7,7 +7,7 @@ import pytest
 from tui.fakes import FakePort
 from tui.pictures import HOSTILE, NOW, picture, poisoned, stream
 from tui.pty_harness import terminal
-from tui.screen_help import Desk, desk
+from tui.screen_help import Desk, desk, opened
 
 from dydx_console.domain.faults import FaultCount, FaultKind, FaultSource
 from dydx_console.domain.limits import BreakerState, BreakerStatus, Budget
@@ -29,13 +29,6 @@ def live(snapshot: Snapshot | None = None) -> FakePort:
     return port
 
 
-async def opened(shown: Desk, key: str = "D") -> None:
-    """Open Diagnostics and wait until it takes keys."""
-    await shown.press(key)
-    await shown.until(lambda: isinstance(shown.app.screen, DiagnosticsModal))
-    await shown.until(lambda: shown.app.screen.takes_key(shown.app.clock()))
-
-
 def squeezed(shown: Desk) -> str:
     return " ".join(shown.text().split())
 
@@ -44,7 +37,7 @@ async def test_it_shows_the_newest_picture_and_goes_on_without_one(tmp_path: Pat
     port = live()
     port.applied = 98_765
     async with desk(tmp_path, port=port) as shown:
-        await opened(shown)
+        await opened(shown, "D", DiagnosticsModal)
         for words in ("Diagnostics", "reconnects 0", "parent_subaccounts 0", "3/100 9.0 s 4 8.0 s", "fills OPEN 12 s 5",
                       "SERVER REST 7", "indexer.example/v4/fills HTTP 503", "events taken in 98,765"):  # fmt: skip
             assert words in squeezed(shown), words
@@ -58,7 +51,7 @@ async def test_it_shows_the_newest_picture_and_goes_on_without_one(tmp_path: Pat
 async def test_it_counts_what_the_screen_paints(tmp_path: Path) -> None:
     async with desk(tmp_path, port=live()) as shown:
         before = shown.app.frames.stats.paints
-        await opened(shown)
+        await opened(shown, "D", DiagnosticsModal)
         shown.port.show(picture(revision=2))
         await shown.until(lambda: f"paints {before:,} " not in squeezed(shown))
         await shown.until(lambda: f"paints {shown.app.frames.stats.paints:,} " in squeezed(shown))
@@ -67,7 +60,7 @@ async def test_it_counts_what_the_screen_paints(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["escape", "q", "D"])
 async def test_it_closes(tmp_path: Path, key: str) -> None:
     async with desk(tmp_path, port=live()) as shown:
-        await opened(shown)
+        await opened(shown, "D", DiagnosticsModal)
         await shown.press(key)
         await shown.until(lambda: isinstance(shown.app.screen, ConsoleScreen))
         assert shown.app.return_code is None
@@ -75,7 +68,7 @@ async def test_it_closes(tmp_path: Path, key: str) -> None:
 
 async def test_its_key_reconnects_and_stays(tmp_path: Path) -> None:
     async with desk(tmp_path, port=live()) as shown:
-        await opened(shown)
+        await opened(shown, "D", DiagnosticsModal)
         await shown.press("r")
         await shown.until(lambda: shown.port.reconnects == 1)
         assert isinstance(shown.app.screen, DiagnosticsModal)
@@ -92,13 +85,13 @@ async def test_the_palette_opens_it_and_its_key_can_be_another(tmp_path: Path) -
         await shown.until(lambda: shown.app.screen.takes_key(shown.app.clock()))
         await shown.press("escape")
         await shown.until(lambda: isinstance(shown.app.screen, ConsoleScreen))
-        await opened(shown, "f6")
+        await opened(shown, "f6", DiagnosticsModal)
 
 
 @pytest.mark.parametrize("size", [(160, 50), (100, 30), (80, 24), (60, 18), (40, 12), (20, 5)])
 async def test_it_can_be_read_to_its_end_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
     async with desk(tmp_path, size, live()) as shown:
-        await opened(shown)
+        await opened(shown, "D", DiagnosticsModal)
         await shown.until(lambda: "LIVE" in shown.text())
         await shown.press("G")
         await shown.until(lambda: "events" in shown.text())
@@ -109,14 +102,14 @@ async def test_it_can_be_read_to_its_end_at_every_size(tmp_path: Path, size: tup
 
 async def test_before_the_first_picture_it_says_so(tmp_path: Path) -> None:
     async with desk(tmp_path, port=FakePort()) as shown:
-        await opened(shown)
+        await opened(shown, "D", DiagnosticsModal)
         await shown.until(lambda: "events taken in" in shown.text())
 
 
 @pytest.mark.parametrize("text", [HOSTILE[0], "".join(HOSTILE[3:12]), *HOSTILE[12:]])
 async def test_hostile_texts_are_only_text(tmp_path: Path, text: str) -> None:
     async with desk(tmp_path, port=live(picture(limits=poisoned(LIMITS, text)))) as shown:
-        await opened(shown)
+        await opened(shown, "D", DiagnosticsModal)
         await shown.until(lambda: "SERVER" in shown.text())
         assert all(char.isprintable() or char == "\n" for char in shown.text())
 

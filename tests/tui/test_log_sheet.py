@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tui.fakes import TESTNET, WRONG_NODE, FakePort
 from tui.pictures import HOSTILE, picture
-from tui.screen_help import Desk, desk
+from tui.screen_help import Desk, desk, opened
 
 from dydx_console.ports.mailbox import MOST_KEPT
 from dydx_console.ports.notices import Level, Notice
@@ -34,13 +34,6 @@ def many(count: int) -> list[Notice]:
     return [Notice(f"notice {number}.", at=AT + timedelta(seconds=number)) for number in range(count)]
 
 
-async def opened(shown: Desk, key: str = "L") -> None:
-    """Open the log and wait until it takes keys."""
-    await shown.press(key)
-    await shown.until(lambda: isinstance(shown.app.screen, LogModal))
-    await shown.until(lambda: shown.app.screen.takes_key(shown.app.clock()))
-
-
 def places(shown: Desk, *texts: str) -> list[int]:
     """Return the screen's lines in which texts stand."""
     lines = shown.text().splitlines()
@@ -54,7 +47,7 @@ async def test_it_shows_what_was_told_the_newest_first(tmp_path: Path) -> None:
         Notice("LIQUIDATED: SELL 1 ETH-USD @ 900, subaccount 0", Level.ERROR, AT + timedelta(seconds=62), stays=True),
     ])  # fmt: skip
     async with desk(tmp_path, port=port) as shown:
-        await opened(shown)
+        await opened(shown, "L", LogModal)
         await shown.until(lambda: "LIQUIDATED" in shown.text())
         for words in ("01:49:22  info  Filled: BUY", "01:50:23  warn  Stream lost", "01:50:24  ERROR LIQUIDATED: SELL",
                       "Log of this run", "UTC, newest first · esc back"):  # fmt: skip
@@ -65,14 +58,14 @@ async def test_it_shows_what_was_told_the_newest_first(tmp_path: Path) -> None:
 
 async def test_before_anything_was_told_it_says_so(tmp_path: Path) -> None:
     async with desk(tmp_path, port=live()) as shown:
-        await opened(shown)
+        await opened(shown, "L", LogModal)
         await shown.until(lambda: "nothing was told so far" in shown.text())
 
 
 @pytest.mark.parametrize("key", ["escape", "q", "L"])
 async def test_it_closes(tmp_path: Path, key: str) -> None:
     async with desk(tmp_path, port=live(many(3))) as shown:
-        await opened(shown)
+        await opened(shown, "L", LogModal)
         await shown.press(key)
         await shown.until(lambda: isinstance(shown.app.screen, ConsoleScreen))
         assert shown.app.return_code is None
@@ -89,7 +82,7 @@ async def test_the_palette_opens_it_and_its_key_can_be_another(tmp_path: Path) -
         await shown.until(lambda: shown.app.screen.takes_key(shown.app.clock()))
         await shown.press("escape")
         await shown.until(lambda: isinstance(shown.app.screen, ConsoleScreen))
-        await opened(shown, "f6")
+        await opened(shown, "f6", LogModal)
 
 
 async def test_the_engines_notices_and_the_screens_own_are_all_there(tmp_path: Path) -> None:
@@ -100,7 +93,7 @@ async def test_the_engines_notices_and_the_screens_own_are_all_there(tmp_path: P
         await shown.until(lambda: "check chain id FAILED" in shown.text())
         port.network = replace(TESTNET, warnings=("the network warns", "once more"))
         await shown.until(lambda: "once more" in shown.text())
-        await opened(shown)
+        await opened(shown, "L", LogModal)
         await shown.until(lambda: "from the engine" in shown.text())
         at = places(shown, "warn  once more", "ERROR check chain id FAILED", "info  from the engine",
                     "warn  there is no theme 'none'", "warn  the network warns")  # fmt: skip
@@ -111,7 +104,7 @@ async def test_the_engines_notices_and_the_screens_own_are_all_there(tmp_path: P
 async def test_new_notices_come_on_top_and_move_nobody_who_reads_further_down(tmp_path: Path) -> None:
     port = live(many(80))
     async with desk(tmp_path, port=port) as shown:
-        await opened(shown)
+        await opened(shown, "L", LogModal)
         await shown.until(lambda: "notice 79." in shown.text())
         port.mailbox.remember(Notice("at the head", at=AT))
         await shown.until(lambda: "at the head" in shown.text())
@@ -131,7 +124,7 @@ async def test_new_notices_come_on_top_and_move_nobody_who_reads_further_down(tm
 
 async def test_of_more_than_it_keeps_it_says_how_many_are_gone(tmp_path: Path) -> None:
     async with desk(tmp_path, port=live(many(MOST_KEPT + 1_234))) as shown:
-        await opened(shown)
+        await opened(shown, "L", LogModal)
         await shown.press("G")
         await shown.until(lambda: "1,234 older ones are not kept" in shown.text())
         assert "notice 1234." in shown.text()
@@ -140,7 +133,7 @@ async def test_of_more_than_it_keeps_it_says_how_many_are_gone(tmp_path: Path) -
 async def test_another_day_is_named(tmp_path: Path) -> None:
     port = live([Notice("yesterday", at=AT - timedelta(days=1)), Notice("today", at=AT)])
     async with desk(tmp_path, port=port) as shown:
-        await opened(shown)
+        await opened(shown, "L", LogModal)
         await shown.until(lambda: "20 Nov" in shown.text())
         today, day, yesterday = places(shown, "today", "20 Nov", "yesterday")
         assert today < day < yesterday
@@ -149,7 +142,7 @@ async def test_another_day_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(160, 50), (80, 24), (60, 18), (50, 12), (20, 5)])
 async def test_it_can_be_read_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
     async with desk(tmp_path, size, live(many(60))) as shown:
-        await opened(shown)
+        await opened(shown, "L", LogModal)
         await shown.until(lambda: "01:50:21" in shown.text())
         await shown.press("G")
         await shown.until(lambda: "01:49:22" in shown.text())
@@ -162,7 +155,7 @@ async def test_it_can_be_read_at_every_size(tmp_path: Path, size: tuple[int, int
 @pytest.mark.parametrize("text", [HOSTILE[0], "".join(HOSTILE[3:12]), *HOSTILE[12:], "[@click=app.quit]x[/]"])
 async def test_hostile_notices_are_only_text(tmp_path: Path, text: str) -> None:
     async with desk(tmp_path, port=live([Notice(text, Level.ERROR, at=AT)])) as shown:
-        await opened(shown)
+        await opened(shown, "L", LogModal)
         await shown.until(lambda: "ERROR" in shown.text())
         assert all(char.isprintable() or char == "\n" for char in shown.text())
 

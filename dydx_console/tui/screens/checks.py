@@ -8,9 +8,8 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from dydx_console.ports.console import ConsolePort
-from dydx_console.tui.layout import layout_class
 from dydx_console.tui.picture import Picture
-from dydx_console.tui.screens.modal import GuardedModal
+from dydx_console.tui.screens.modal import LinesModal
 from dydx_console.tui.widgets.sheet import ScrolledLines
 from dydx_console.views.preflight import report_cells
 from dydx_console.views.table import Cell, Ink, Line
@@ -18,11 +17,9 @@ from dydx_console.views.table import Cell, Ink, Line
 __all__ = ["ChecksModal"]
 
 LOOK_S = 0.2
-SHEET_WIDTH = 116
-FRAME_WIDTH = 4
 
 
-class ChecksModal(GuardedModal[None]):
+class ChecksModal(LinesModal):
     """Shows the newest report, and every newer one as it comes.
 
     Args:
@@ -31,7 +28,6 @@ class ChecksModal(GuardedModal[None]):
         clock: seconds that never go back.
     """
 
-    AUTO_FOCUS = "#report"
     BINDINGS = [  # noqa: RUF012
         Binding("escape,q,n", "dismiss", "Close", show=False),
         Binding("r", "check_again", "Check again", show=False),
@@ -48,16 +44,11 @@ class ChecksModal(GuardedModal[None]):
         """Lay down the report."""
         with Vertical(classes="sheet") as sheet:
             sheet.border_title = self.titled("Network checks")
-            yield ScrolledLines(self._picture, self._clock, self._lines, id="report")
+            yield ScrolledLines(self._picture, self._clock, self.lines, id="lines")
 
     def on_mount(self) -> None:
         """Begin to look for newer reports."""
         self.set_interval(LOOK_S, self.look, name="checks")
-        self._lay_out()
-
-    def on_resize(self) -> None:
-        """Use the room."""
-        self._lay_out()
 
     def look(self) -> None:
         """Show a report that is newer than the one shown."""
@@ -65,25 +56,23 @@ class ChecksModal(GuardedModal[None]):
         if report is not self._report:
             self._report = report
             self._is_waiting = report is None
-            self._lay_out()
+            self.lay_out()
 
     def action_check_again(self) -> None:
         """Ask for the checks to be made again."""
         self._port.check()
         self._is_waiting = True
-        self._lay_out()
+        self.lay_out()
 
-    def _lay_out(self) -> None:
-        width = self.outer_size.width
-        is_small = layout_class(*self.outer_size) in ("-small", "-tiny")
-        outer = width if is_small else min(SHEET_WIDTH, width - 4)
-        sheet = self.query_one(".sheet")
-        sheet.border_subtitle = Content("checking…" if self._is_waiting else "r checks again · esc back")
-        sheet.styles.width = outer
-        sheet.styles.height = len(self._lines(outer - FRAME_WIDTH)) + 2
-        self.query_one("#report", ScrolledLines).repaint(is_dirty=True)
+    def lay_out(self) -> None:
+        """Say whether the checks are still made, and show what was found."""
+        self.query_one(".sheet").border_subtitle = Content(
+            "checking…" if self._is_waiting else "r checks again · esc back"
+        )
+        super().lay_out()
 
-    def _lines(self, width: int) -> Sequence[Line]:
+    def lines(self, width: int) -> Sequence[Line]:
+        """Return the report."""
         if self._report is None:
             return ((Cell("checking…", Ink.DIM),),)
         return report_cells(self._report, width)

@@ -11,9 +11,8 @@ from textual.content import Content
 from dydx_console.ports.console import ConsolePort
 from dydx_console.ports.mailbox import MOST_KEPT
 from dydx_console.ports.notices import Level, Notice
-from dydx_console.tui.layout import layout_class
 from dydx_console.tui.picture import Picture
-from dydx_console.tui.screens.modal import GuardedModal
+from dydx_console.tui.screens.modal import LinesModal
 from dydx_console.tui.widgets.pane import harmless
 from dydx_console.tui.widgets.sheet import ScrolledLines
 from dydx_console.views.format import clock as clock_text
@@ -23,8 +22,6 @@ from dydx_console.views.table import Cell, Ink, Line
 __all__ = ["LogModal", "notice_lines"]
 
 LOOK_S = 0.2
-SHEET_WIDTH = 116
-FRAME_WIDTH = 4
 LEAST_TEXT = 10
 _INKS = {Level.INFO: Ink.GOOD, Level.WARNING: Ink.WARN, Level.ERROR: Ink.BAD}
 _WORDS = {Level.INFO: "info", Level.WARNING: "warn", Level.ERROR: "ERROR"}
@@ -46,7 +43,7 @@ def notice_lines(notice: Notice, width: int) -> list[Line]:
     return [(*head, Cell(" " + pieces[0])), *rest]
 
 
-class LogModal(GuardedModal[None]):
+class LogModal(LinesModal):
     """Shows the notices of this run, the newest first, and every newer one as it comes.
 
     Args:
@@ -55,7 +52,6 @@ class LogModal(GuardedModal[None]):
         clock: seconds that never go back.
     """
 
-    AUTO_FOCUS = "#told"
     BINDINGS = [Binding("escape,q,L", "dismiss", "Close", show=False)]  # noqa: RUF012
 
     def __init__(self, port: ConsolePort, picture: Picture, clock: Callable[[], float]) -> None:
@@ -70,16 +66,11 @@ class LogModal(GuardedModal[None]):
         with Vertical(classes="sheet") as sheet:
             sheet.border_title = self.titled("Log of this run")
             sheet.border_subtitle = Content("UTC, newest first · esc back")
-            yield KeptLines(self._picture, self._clock, self._lines, id="told")
+            yield KeptLines(self._picture, self._clock, self.lines, id="lines")
 
     def on_mount(self) -> None:
         """Begin to look for newer notices."""
         self.set_interval(LOOK_S, self.look, name="log")
-        self._lay_out()
-
-    def on_resize(self) -> None:
-        """Use the room."""
-        self._lay_out()
 
     def look(self) -> None:
         """Show what was told since the last look; where somebody reads further down, the lines stay in their place."""
@@ -88,20 +79,12 @@ class LogModal(GuardedModal[None]):
             return
         fresh, self._told = told - self._told, told
         self._kept = self._port.mailbox.kept()
-        lines = self.query_one("#told", KeptLines)
+        lines = self.query_one("#lines", KeptLines)
         lines.keep_place(sum(len(notice_lines(notice, lines.size.width)) for notice in self._kept[:fresh]))
-        self._lay_out()
+        self.lay_out()
 
-    def _lay_out(self) -> None:
-        width = self.outer_size.width
-        is_small = layout_class(*self.outer_size) in ("-small", "-tiny")
-        outer = width if is_small else min(SHEET_WIDTH, width - 4)
-        sheet = self.query_one(".sheet")
-        sheet.styles.width = outer
-        sheet.styles.height = len(self._lines(outer - FRAME_WIDTH)) + 2
-        self.query_one("#told", KeptLines).repaint(is_dirty=True)
-
-    def _lines(self, width: int) -> Sequence[Line]:
+    def lines(self, width: int) -> Sequence[Line]:
+        """Return the notices, with a line for each day."""
         lines: list[Line] = []
         day_above = None
         for notice in self._kept:

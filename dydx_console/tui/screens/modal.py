@@ -1,6 +1,7 @@
 """The base of every modal: it must have been seen before it takes a key, and it never hides where the money is."""
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from textual.content import Content
@@ -8,14 +9,18 @@ from textual.screen import ModalScreen
 
 from dydx_console.tui.layout import LAYOUTS, layout_class
 from dydx_console.tui.widgets.pane import harmless
+from dydx_console.tui.widgets.sheet import ScrolledLines
+from dydx_console.views.table import Line
 
 if TYPE_CHECKING:
     from dydx_console.tui.app import ConsoleApp
 
-__all__ = ["GUARD_S", "GuardedModal"]
+__all__ = ["GUARD_S", "GuardedModal", "LinesModal"]
 
 R = TypeVar("R")
 GUARD_S = 0.25
+SHEET_WIDTH = 116
+FRAME_WIDTH = 4
 MARK_STYLE = "bold $background on $error"
 """The alarm's colours, as the banner has them."""
 
@@ -55,3 +60,31 @@ class GuardedModal(ModalScreen[R], Generic[R]):
     def takes_key(self, at: float) -> bool:
         """Return whether a key that was pressed at a moment was meant for this modal."""
         return self._open_from is not None and at >= self._open_from
+
+
+class LinesModal(GuardedModal[None]):
+    """A sheet of lines, as tall as they are: `#lines` within `.sheet`."""
+
+    AUTO_FOCUS = "#lines"
+
+    def on_mount(self) -> None:
+        """Make room for the first lines."""
+        self.lay_out()
+
+    def on_resize(self) -> None:
+        """Use the room."""
+        self.lay_out()
+
+    @abstractmethod
+    def lines(self, width: int) -> Sequence[Line]:
+        """Return the lines to show, each of at most `width` cells."""
+
+    def lay_out(self) -> None:
+        """Give the sheet the size of its lines, and paint them."""
+        width = self.outer_size.width
+        is_small = layout_class(*self.outer_size) in ("-small", "-tiny")
+        outer = width if is_small else min(SHEET_WIDTH, width - FRAME_WIDTH)
+        sheet = self.query_one(".sheet")
+        sheet.styles.width = outer
+        sheet.styles.height = len(self.lines(outer - FRAME_WIDTH)) + 2
+        self.query_one("#lines", ScrolledLines).repaint(is_dirty=True)
