@@ -1,11 +1,12 @@
 """Exact numbers from text: Decimal for amounts, int for heights; never a float."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
 
-__all__ = ["MATH", "ZERO", "NumberError", "decimal_of", "divide", "height_of", "time_of"]
+__all__ = ["MATH", "ZERO", "NumberError", "decimal_of", "divide", "height_of", "sum_known", "time_of"]
 
 ZERO = Decimal(0)
 
@@ -67,3 +68,13 @@ def divide(numerator: Decimal, denominator: Decimal) -> Decimal | None:
         return MATH.divide(numerator, denominator)
     except (InvalidOperation, ZeroDivisionError):
         return None
+
+
+def sum_known(values: Iterable[Decimal | None]) -> Decimal | None:
+    """Return the sum in the context in use, None where any part is unknown."""
+    total = ZERO
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total

@@ -17,7 +17,7 @@ from dydx_console.domain.market import (
     initial_margin_fraction_at,
     selected_leverage,
 )
-from dydx_console.domain.numbers import MATH, ZERO, divide
+from dydx_console.domain.numbers import MATH, ZERO, divide, sum_known
 from dydx_console.domain.position import Balance, Position
 
 __all__ = [
@@ -196,24 +196,15 @@ def _together(
     cross = next(child for child in children if child.number == parent)
     own = [child for child in children if parent_of(child.number) == parent]
     return AccountMargin(
-        equity=_sum_known(child.equity for child in own),
+        equity=sum_known(child.equity for child in own),
         raw_free_collateral=cross.raw_free_collateral,
         free_collateral=cross.free_collateral,
         margin_usage=cross.margin_usage,
         effective_leverage=cross.effective_leverage,
         children=children,
         positions=figures,
-        raw_equity=_sum_known(child.raw_equity for child in own),
+        raw_equity=sum_known(child.raw_equity for child in own),
     )
-
-
-def _sum_known(values: Iterable[Decimal | None]) -> Decimal | None:
-    total = ZERO
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
 
 
 def _child_margin(

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from dydx_console.domain.ids import PositionKey
 from dydx_console.domain.market import ONE, Market
-from dydx_console.domain.numbers import ZERO, divide
+from dydx_console.domain.numbers import divide, sum_known
 from dydx_console.domain.position import Position
 from dydx_console.state.accounting import Ledger
 
@@ -120,24 +120,15 @@ def pnl_totals(rows: Iterable[MarketPnl]) -> PnlTotals:
     """Return the account's totals; one unknown part makes its total unknown."""
     listed = tuple(rows)
     return PnlTotals(
-        realized=_sum_known(row.realized for row in listed),
-        unrealized=_sum_known(row.unrealized for row in listed),
-        fees=_sum_known(row.fees for row in listed),
-        funding=_sum_known(row.funding for row in listed),
-        net=_sum_known(row.net for row in listed),
+        realized=sum_known(row.realized for row in listed),
+        unrealized=sum_known(row.unrealized for row in listed),
+        fees=sum_known(row.fees for row in listed),
+        funding=sum_known(row.funding for row in listed),
+        net=sum_known(row.net for row in listed),
         since=min((row.since for row in listed if row.since is not None), default=None),
         by_market=listed,
-        funding_estimate=_sum_known(row.funding_estimate for row in listed),
+        funding_estimate=sum_known(row.funding_estimate for row in listed),
     )
-
-
-def _sum_known(values: Iterable[Decimal | None]) -> Decimal | None:
-    total = ZERO
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
 
 
 def market_pnl(

@@ -14,6 +14,7 @@ from dydx_console.state.snapshot import PositionView, Snapshot
 from dydx_console.views import documents as doc
 from dydx_console.views.limits import breaker_item, rate_limit_item
 from dydx_console.views.panes import PaneHealth, holdings_health, markets_health, pane_health
+from dydx_console.views.subaccounts import subaccount_item
 
 __all__ = ["document_of"]
 
@@ -107,22 +108,7 @@ def _account(snapshot: Snapshot, age: PaneHealth) -> doc.AccountSection:
         raw_free_collateral=None if margin is None else margin.raw_free_collateral,
         margin_usage=None if margin is None else margin.margin_usage,
         effective_leverage=None if margin is None else margin.effective_leverage,
-        subaccounts=()
-        if margin is None
-        else tuple(
-            doc.SubaccountItem(
-                number=child.number,
-                usdc=child.usdc,
-                equity=child.equity,
-                free_collateral=child.free_collateral,
-                raw_free_collateral=child.raw_free_collateral,
-                margin_usage=child.margin_usage,
-                effective_leverage=child.effective_leverage,
-                initial_margin=child.initial_margin,
-                maintenance_margin=child.maintenance_margin,
-            )
-            for child in margin.children
-        ),
+        subaccounts=() if margin is None else tuple(subaccount_item(child) for child in margin.children),
     )
 
 

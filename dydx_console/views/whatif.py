@@ -16,6 +16,7 @@ from dydx_console.state.ticket import Kind, Plan
 from dydx_console.state.whatif import AccountPicture, Stress
 from dydx_console.views import format as fmt
 from dydx_console.views.documents import SCHEMA_VERSION, NetworkSection, Number, Part, SubaccountItem, Time
+from dydx_console.views.subaccounts import subaccount_item
 
 __all__ = ["Answer", "WhatifDocument", "whatif_document", "whatif_lines", "whatif_warnings"]
 
@@ -337,22 +338,8 @@ def _figures(answer: Answer, margin: AccountMargin, account: AccountPicture) -> 
         margin_usage=margin.margin_usage,
         effective_leverage=margin.effective_leverage,
         buying_power=buying_power(margin.free_collateral, answer.market),
-        subaccounts=tuple(_child(child) for child in margin.children),
+        subaccounts=tuple(subaccount_item(child) for child in margin.children),
         position=None if held is None else _position(held, margin.positions.get(key)),
-    )
-
-
-def _child(child: ChildMargin) -> SubaccountItem:
-    return SubaccountItem(
-        number=child.number,
-        usdc=child.usdc,
-        equity=child.equity,
-        free_collateral=child.free_collateral,
-        raw_free_collateral=child.raw_free_collateral,
-        margin_usage=child.margin_usage,
-        effective_leverage=child.effective_leverage,
-        initial_margin=child.initial_margin,
-        maintenance_margin=child.maintenance_margin,
     )
 
 

@@ -139,8 +139,7 @@ class IndexerFeed:
         limits = self._wiring.limits
         delays = Delays(self._wiring.rng, limits.retry_s, limits.longest_delay_s)
         is_prompt = await self._is_measured(session)
-        for fact in await self._wiring.rest.read("/height", session.number):
-            self._wiring.sink(fact)
+        await self._wiring.read_height(session.number)
         while not is_prompt:
             await asyncio.sleep(limits.retry_s + delays.next_s())
             is_prompt = await self._is_measured(session)

@@ -72,11 +72,8 @@ class Polling:
 
     async def _round(self, *, with_markets: bool) -> bool:
         """Read once; returns whether anything of it came. What is denied to us does not count."""
-        read, connection = self._wiring.rest.read, 0 if self._keeper is None else self._keeper.answered_on
-        heights = await read("/height", connection)
-        for fact in heights:
-            self._wiring.sink(fact)
-        height = next((fact for fact in heights if isinstance(fact, HeightRead)), None)
+        connection = 0 if self._keeper is None else self._keeper.answered_on
+        height = await self._wiring.read_height(connection)
         if height is None:
             return False
         self._tell((ChannelKey(channels.BLOCK_HEIGHT),), height)
@@ -87,7 +84,7 @@ class Polling:
             elif self._keeper.refusal is not None:
                 self._keeper.tell_refusal(self._keeper.refusal)
         if with_markets:
-            facts = await read("/perpetualMarkets", connection)
+            facts = await self._wiring.rest.read("/perpetualMarkets", connection)
             for fact in facts:
                 self._wiring.sink(fact)
             if any(isinstance(fact, MarketsRead) for fact in facts):

@@ -5,7 +5,6 @@ api/v4 for the answers, indexer/services/comlink/src/lib/rate-limit.ts and compl
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -39,6 +38,7 @@ from dydx_console.venue.indexer.answers import Answer, error_text, facts_of_answ
 from dydx_console.venue.indexer.direct import DirectConnection
 from dydx_console.venue.indexer.protocol import IndexerProtocol
 from dydx_console.venue.resilience.counters import FaultCounters
+from dydx_console.venue.resilience.faults import is_tls
 
 __all__ = ["HttpIndexerProbe"]
 
@@ -275,7 +275,7 @@ def _http_faults(host: str) -> Iterator[None]:
 
 
 def _kind_of_http(error: httpx.HTTPError) -> FaultKind:
-    if _is_tls(error):
+    if is_tls(error):
         return FaultKind.TLS
     if isinstance(error, httpx.RemoteProtocolError):
         ended = ("disconnected", "closed connection")
@@ -297,21 +297,12 @@ def _socket_faults(host: str) -> Iterator[None]:
 
 def _kind_of_socket(error: OSError | WebSocketException) -> FaultKind:
     if isinstance(error, OSError):
-        return FaultKind.TLS if _is_tls(error) else FaultKind.UNREACHABLE
+        return FaultKind.TLS if is_tls(error) else FaultKind.UNREACHABLE
     if isinstance(error, ConnectionClosed):
         reason = "" if error.rcvd is None else error.rcvd.reason
         return FaultKind.RATE_LIMITED if "rate limited" in reason.lower() else FaultKind.UNREACHABLE
     is_cut = isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError)
     return FaultKind.UNREACHABLE if is_cut else FaultKind.BAD_ANSWER
-
-
-def _is_tls(error: BaseException) -> bool:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
 
 
 def _words(error: Exception) -> str:

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable
 from math import ceil, inf
 
-from dydx_console.domain.events import AccountRead, Fact, HeightRead, OrdersRead, ReadFailed
+from dydx_console.domain.events import AccountRead, Fact, OrdersRead, ReadFailed
 from dydx_console.domain.stream import StreamCondition
 from dydx_console.ports.faults import FaultKind
 from dydx_console.venue.indexer import channels
@@ -116,15 +116,12 @@ class AccountKeeper:
 
     async def _has_caught_up(self, session: Session) -> bool:
         """Wait until the connection must have told what REST knows; returns whether it got so far in time."""
-        facts = await self._wiring.rest.read("/height", session.number)
-        for fact in facts:
-            self._wiring.sink(fact)
-        told = next((fact.height for fact in facts if isinstance(fact, HeightRead)), None)
+        told = await self._wiring.read_height(session.number)
         await asyncio.sleep(self._limits.recheck_s)
         if told is None:
             return False
         for _ in range(ceil(self._limits.silence_s / self._limits.tick_s)):
-            if session.height >= told + BLOCKS_APART:
+            if session.height >= told.height + BLOCKS_APART:
                 return True
             await asyncio.sleep(self._limits.tick_s)
         return False

@@ -16,7 +16,6 @@ from dydx_console.domain.events import (
     ConnectionReady,
     Fact,
     Frame,
-    HeightRead,
     MessageRejected,
     Subscribed,
     SubscriptionDenied,
@@ -367,13 +366,11 @@ class Session:
         self.end(StreamCondition.SLOW, f"The Indexer's stream brings old news, {missing}")
 
     async def _height_by_rest(self) -> int | None:
-        facts: tuple[Fact, ...] = ()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._limits.silence_s):
-                facts = await self._wiring.rest.read("/height", self.number)
-        for fact in facts:
-            self._wiring.sink(fact)
-        return next((fact.height for fact in facts if isinstance(fact, HeightRead)), None)
+                read = await self._wiring.read_height(self.number)
+                return None if read is None else read.height
+        return None
 
     async def _heal(self) -> None:
         """Make good what misses messages.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from dydx_console.domain.events import ChannelKey, Event
+from dydx_console.domain.events import ChannelKey, Event, HeightRead
 from dydx_console.domain.text import clean
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.tap import Tap
@@ -74,3 +74,10 @@ class FeedWiring:
     def host(self) -> str:
         """The stream's host, and its port where one is named."""
         return clean(urlsplit(self.url).netloc.rpartition("@")[2], 100)
+
+    async def read_height(self, connection: int) -> HeightRead | None:
+        """Ask REST for the newest block and pass the answer on; returns None where there was none."""
+        facts = await self.rest.read("/height", connection)
+        for fact in facts:
+            self.sink(fact)
+        return next((fact for fact in facts if isinstance(fact, HeightRead)), None)

@@ -22,6 +22,7 @@ __all__ = [
     "fault_of_close",
     "fault_of_status",
     "fault_of_transport",
+    "is_tls",
     "unreadable",
 ]
 
@@ -164,7 +165,7 @@ _WORDLESS: Mapping[type[BaseException], str] = {
 def fault_of_transport(error: httpx.HTTPError | TimeoutError) -> VenueFault:
     """Return what a request means that brought no whole answer."""
     words = str(error) or _WORDLESS.get(type(error), type(error).__name__)
-    if _is_tls(error):
+    if is_tls(error):
         return _fault(FaultKind.TLS, words)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return _fault(FaultKind.TIMEOUT, "no answer in time" if isinstance(error, TimeoutError) else _slow(error))
@@ -230,7 +231,8 @@ def _slow(error: httpx.HTTPError) -> str:
     return "no connection in time" if isinstance(error, httpx.ConnectTimeout) else "no answer in time"
 
 
-def _is_tls(error: BaseException) -> bool:
+def is_tls(error: BaseException) -> bool:
+    """Return whether an error, or what caused it, is of TLS."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
