@@ -17,6 +17,7 @@ TICKERS = ("BTC-USD", "ETH-USD", "SOL-USD", "DOGE-USD", "LINK-USD", "AVAX-USD", 
 MARKER_SUBACCOUNT = 128
 ORDERS = 40
 SLICE_S = 0.005
+VERSIONS = {"v4_block_height": "1.0.0", "v4_parent_subaccounts": "3.0.0", "v4_markets": "1.0.0"}
 
 
 def _now() -> str:
@@ -129,7 +130,12 @@ def _orders() -> list[dict[str, object]]:
     ]
 
 
+class _RestServer(ThreadingHTTPServer):
+    height = 1
+
+
 class _Rest(BaseHTTPRequestHandler):
+    server: _RestServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -140,12 +146,11 @@ class _Rest(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    @staticmethod
-    def _body(path: str) -> object:
+    def _body(self, path: str) -> object:
         head = path.split("/")[1]
         answers: dict[str, object] = {
             "time": {"iso": _now(), "epoch": 0},
-            "height": {"height": "1", "time": _now()},
+            "height": {"height": str(self.server.height), "time": _now()},
             "addresses": {"subaccount": _parent(), "subaccounts": [_child(0), _child(MARKER_SUBACCOUNT)]},
             "orders": _orders(),
             "fills": {"fills": [], "totalResults": 0, "pageSize": 1000, "offset": 0},
@@ -166,13 +171,12 @@ class LoadVenue:
         self.rate = rate
         self.sent = 0
         self._message_ids: dict[ServerConnection, int] = {}
-        self._height = 1
         self._socket: ServerConnection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self.subscribed = threading.Event()
         self.websocket_port = 0
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Rest)
+        self._http = _RestServer(("127.0.0.1", 0), _Rest)
         self.rest_port = self._http.server_address[1]
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
         threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True).start()
@@ -226,7 +230,7 @@ class LoadVenue:
     async def _answer(self, socket: ServerConnection, request: dict[str, str]) -> None:
         channel = request["channel"]
         contents: dict[str, object] = {
-            "v4_block_height": {"height": str(self._height), "time": _now()},
+            "v4_block_height": {"height": str(self._http.height), "time": _now()},
             "v4_parent_subaccounts": {"subaccount": _parent(), "orders": _orders(), "blockHeight": "1"},
             "v4_markets": {"markets": {ticker: _market(ticker, n) for n, ticker in enumerate(TICKERS)}},
         }
@@ -240,12 +244,11 @@ class LoadVenue:
         message = {"type": kind, "connection_id": "c", "message_id": self._message_ids[socket], "channel": channel}
         if identifier is not None:
             message["id"] = identifier
-        return json.dumps({**message, "version": "3.0.0", "contents": contents})
+        return json.dumps({**message, "version": VERSIONS[channel], "contents": contents})
 
     def _account(self, socket: ServerConnection, contents: dict[str, object], child: int) -> str:
-        self._height += 1
         text = self._envelope(socket, "channel_data", "v4_parent_subaccounts", f"{ADDRESS}/0", contents)
-        return f'{text[:-2]}, "blockHeight": "{self._height}"}}, "subaccountNumber": {child}}}'
+        return f'{text[:-2]}, "blockHeight": "{self._http.height}"}}, "subaccountNumber": {child}}}'
 
     async def _load(self, socket: ServerConnection) -> None:
         started, sent, block_at = time.monotonic(), 0, 0.0
@@ -253,8 +256,8 @@ class LoadVenue:
             now = time.monotonic()
             if now - block_at >= 1.0:
                 block_at = now
-                self._height += 1
-                block = {"blockHeight": str(self._height), "time": _now()}
+                self._http.height += 1
+                block = {"blockHeight": str(self._http.height), "time": _now()}
                 await socket.send(self._envelope(socket, "channel_data", "v4_block_height", "v4_block_height", block))
             while sent < (now - started) * self.rate:
                 await socket.send(self._next(socket, sent))

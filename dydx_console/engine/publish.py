@@ -6,11 +6,12 @@ from collections.abc import Callable, Set
 
 from dydx_console.domain.events import Event
 from dydx_console.engine.notices import LimitsTeller, fill_notice, stream_notice
+from dydx_console.engine.problems import ProblemLog
 from dydx_console.engine.trace import trace_fields
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.mailbox import Mailbox
 from dydx_console.ports.notices import Notice
-from dydx_console.state.console import ConsoleState, Problem, Section
+from dydx_console.state.console import ConsoleState, Section
 from dydx_console.state.snapshot import Snapshot, next_snapshot
 
 __all__ = ["Publisher"]
@@ -49,6 +50,7 @@ class Publisher:
         self._clock = clock
         self._tells = tells
         self._limits = LimitsTeller()
+        self._problems = ProblemLog()
         self._changed: set[Section] = set()
         self._revision = 0 if (before := mailbox.latest()) is None else before.revision
         self._latest: Snapshot | None = None
@@ -63,7 +65,7 @@ class Publisher:
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s taken", type(event).__name__, extra=trace_fields(event, changes))
         for problem in changes.problems:
-            self._log_problem(problem)
+            self._problems.write(problem)
         if self._tells:
             for fill in changes.new_fills:
                 self._mailbox.notify(fill_notice(fill, self._clock.utc()))
@@ -109,10 +111,7 @@ class Publisher:
                 woken.clear()
         finally:
             self._wake = _nobody
-
-    @staticmethod
-    def _log_problem(problem: Problem) -> None:
-        log.warning("%s: %s %s", problem.source, problem.text, problem.sample)
+            self._problems.close()
 
 
 async def _either(woken: asyncio.Event, longest_s: float) -> None:

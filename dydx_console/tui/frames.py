@@ -8,6 +8,8 @@ __all__ = ["TICK_S", "FrameStats", "Frames", "Painter"]
 
 TICK_S = 1 / 40
 BUDGET_S = 0.004
+SHARE = 0.1
+"""The part of the time that one painter may take of the screen's thread; a dearer one is painted more seldom."""
 SLOWEST_S = 0.4
 MOST_BACKLOG = 4
 CLOCK_S = 1.0
@@ -131,7 +133,4 @@ class Frames:
         spent = self._clock() - now
         self._paints += 1
         self._longest_s = max(self._longest_s, spent)
-        if spent > BUDGET_S:
-            slot.interval_s = min(slot.interval_s * 2, SLOWEST_S)
-        elif slot.interval_s > slot.base_s:
-            slot.interval_s = max(slot.interval_s / 2, slot.base_s)
+        slot.interval_s = max(min(spent / SHARE, SLOWEST_S), slot.base_s)

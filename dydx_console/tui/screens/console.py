@@ -80,10 +80,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         for name, hz, sections in (
             ("banner", 20.0, ("stream", "blocks", "node", "account", "markets", "orders")),
             ("positions", 20.0, prices),
-            ("orders", 10.0, ("orders", "blocks", "fills", "stream")),
-            ("fills", 8.0, ("fills", "stream")),
+            ("orders", 20.0, ("orders", "blocks", "fills", "stream")),
+            ("fills", 20.0, ("fills", "stream")),
             ("balances", 20.0, prices),
-            ("pnl", 4.0, prices),
+            ("pnl", 10.0, prices),
             ("compact", 4.0, prices),
             ("keys", 1.0, ()),
             ("notices", 1.0, ()),
