@@ -12,6 +12,8 @@ from dydx_console.venue.node.environment import NEEDED, UNWANTED_PREFIXES
 __all__ = ["Scrubbed", "keep_in_mind", "removed", "restore_proxies", "scrub"]
 
 _PREFIXES = ("TEXTUAL", "WEBSOCKETS_", *(prefix.upper() for prefix in UNWANTED_PREFIXES))
+_OURS = {**NEEDED, "TEXTUAL_FPS": "120"}
+"""What we set ourselves; a frame that is painted then leaves within 8 ms, where Textual would wait for 17."""
 _NAMES = frozenset({"SSLKEYLOGFILE"})
 _PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY", "SOCKS_PROXY", "NO_PROXY"})
 
@@ -42,8 +44,8 @@ def scrub(environ: MutableMapping[str, str]) -> Scrubbed:
     proxies = [(name, value) for name, value in environ.items() if name.upper() in _PROXIES]
     for name in (*names, *(name for name, _ in proxies)):
         del environ[name]
-    environ.update(NEEDED)
-    return Scrubbed(tuple(name for name in names if name not in NEEDED), tuple(proxies))
+    environ.update(_OURS)
+    return Scrubbed(tuple(name for name in names if name not in _OURS), tuple(proxies))
 
 
 def keep_in_mind(scrubbed: Scrubbed) -> None:

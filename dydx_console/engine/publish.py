@@ -17,6 +17,8 @@ from dydx_console.state.snapshot import Snapshot, next_snapshot
 __all__ = ["Publisher"]
 
 INTERVAL_S = 1 / 40
+GATHER_S = 0.003
+"""A block's messages come in one burst; the first of them waits so long for the others."""
 QUIET_S = 1.0
 """Without any change a snapshot is published this often, so that states follow the clock."""
 
@@ -106,8 +108,9 @@ class Publisher:
         try:
             while True:
                 self.publish()
-                await asyncio.sleep(INTERVAL_S)
+                await asyncio.sleep(INTERVAL_S - GATHER_S)
                 await _either(woken, QUIET_S)
+                await asyncio.sleep(GATHER_S)
                 woken.clear()
         finally:
             self._wake = _nobody

@@ -10,6 +10,8 @@ TICK_S = 1 / 40
 BUDGET_S = 0.004
 SHARE = 0.1
 """The part of the time that one painter may take of the screen's thread; a dearer one is painted more seldom."""
+NEWEST_WEIGHT = 0.3
+"""How much the newest paint counts in what a paint costs: one that was held up by others says little."""
 SLOWEST_S = 0.4
 MOST_BACKLOG = 4
 CLOCK_S = 1.0
@@ -44,6 +46,7 @@ class Slot:
     is_dirty: bool = True
     painted_at: float = -1e9
     wake_at: float | None = None
+    cost_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +129,14 @@ class Frames:
 
     def _paint(self, slot: Slot, now: float) -> None:
         was_dirty = slot.is_dirty or (slot.wake_at is not None and slot.wake_at <= now)
-        slot.is_dirty, slot.wake_at, slot.painted_at = False, None, now
+        slot.is_dirty, slot.wake_at = False, None
+        # renewing the ages does not put a change off
+        slot.painted_at = now if was_dirty else slot.painted_at
         if now - slot.clock_at >= CLOCK_S:
             slot.clock_at = float(int(now))
         slot.wake_at = slot.painter.paint(now, is_dirty=was_dirty)
         spent = self._clock() - now
         self._paints += 1
         self._longest_s = max(self._longest_s, spent)
-        slot.interval_s = max(min(spent / SHARE, SLOWEST_S), slot.base_s)
+        slot.cost_s += (spent - slot.cost_s) * NEWEST_WEIGHT
+        slot.interval_s = max(min(slot.cost_s / SHARE, SLOWEST_S), slot.base_s)
