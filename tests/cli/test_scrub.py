@@ -89,7 +89,7 @@ def ignored(text: str) -> list[list[str]]:
 def test_what_steers_goes_and_everything_else_stays(variables: Mapping[str, str]) -> None:
     environ = dict(variables)
     scrubbed = scrub(environ)
-    assert environ.pop("GRPC_VERBOSITY") == "NONE"
+    assert (environ.pop("GRPC_VERBOSITY"), environ.pop("TEXTUAL_FPS")) == ("NONE", "120")
     assert environ == {name: value for name, value in variables.items() if name in KEPT}
     told = " ".join(scrubbed.warnings(proxies_allowed=False))
     silent = {*KEPT, "NO_PROXY", "GRPC_VERBOSITY"}
