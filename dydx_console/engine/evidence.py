@@ -1,20 +1,24 @@
 """Asks the nodes which chain they are on, and holds that against the configuration and the Indexer."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from dydx_console.domain.chain import BlockHead
-from dydx_console.domain.events import Event, NodeChecked, NodeFailed, NodeHead
+from dydx_console.domain.events import Event, NodeBlockRead, NodeChecked, NodeFailed, NodeHead
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.faults import FaultKind, VenueError
 from dydx_console.ports.node import NodePort
 from dydx_console.ports.notices import Level, Notice
 from dydx_console.safety.grants import BindingState, NodeEvidence, bind, comparable_height
 from dydx_console.safety.networks import Network
+from dydx_console.state.epoch import Head
 from dydx_console.state.freshness import Freshness
 
 __all__ = ["EvidenceKeeper", "EvidencePace"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class EvidenceKeeper:
         tell: tells a person what contradicts the configuration, each thing once.
         clock: stamps events.
         pace: how often.
+        remembered: tells the newest block before this run or connection, until it is settled that it is of this chain.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class EvidenceKeeper:
         *,
         clock: Clock,
         pace: EvidencePace = EvidencePace(),
+        remembered: Callable[[], Head | None] = lambda: None,
     ) -> None:
         self._network = network
         self._node = node
@@ -63,6 +69,7 @@ class EvidenceKeeper:
         self._told: str | None = None
         self._clock = clock
         self._pace = pace
+        self._remembered = remembered
         self._suspicious = asyncio.Event()
         self._in_use: str | None = None
         self._checked: tuple[str | None, str | None, int] | None = None
@@ -123,12 +130,30 @@ class EvidenceKeeper:
             self._suspicious.clear()
             evidence = await self.fresh()
             is_settled = evidence is not None and evidence.binding.state is not BindingState.UNKNOWN
+            if evidence is not None and await self._denies_remembered(evidence):
+                is_settled = False
             try:
                 async with asyncio.timeout(self._pace.check_s if is_settled else self._pace.retry_s):
                     await self._suspicious.wait()
             except TimeoutError:
                 continue
             await asyncio.sleep(self._pace.head_s)
+
+    async def _denies_remembered(self, evidence: NodeEvidence) -> bool:
+        """Have the block that was known before compared with the node's; returns whether it was another one.
+
+        Only a node on the Indexer's chain can tell, and not every node keeps old blocks.
+        """
+        known = self._remembered()
+        if known is None or evidence.binding.state is not BindingState.BOUND or self.contradiction(evidence):
+            return False
+        try:
+            block = await self._node.block(known.height, evidence.info.endpoint)
+        except VenueError as error:
+            log.info("block %d, which was known before, cannot be compared: %s", known.height, error)
+            return False
+        self._sink(NodeBlockRead(block, self._clock.monotonic()))
+        return self._remembered() is not None
 
     async def _evidence_of(self, endpoint: str) -> NodeEvidence | None:
         asked_at = self._clock.monotonic()

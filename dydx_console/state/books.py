@@ -3,11 +3,16 @@
 The stream is a sum over orders that one node knows, so it crosses, and the server repairs its own copy without
 saying so (dydxprotocol/v4-chain indexer/services/roundtable/src/tasks/uncross-orderbook.ts). Every level therefore
 keeps the number of the message that set it, and where sides cross the older level gives way.
+
+The Indexer reads the first contents before it registers the subscription, and what changes in between comes by no
+message (indexer/services/socks/src/lib/subscription.ts). So a book is read by REST once its contents have come: that
+tells what became of the levels of which no message has told since.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import inf
 
 from dydx_console.domain.ids import StreamVersion
 from dydx_console.domain.numbers import ZERO, divide
@@ -20,6 +25,8 @@ _NEVER = StreamVersion(0, -1)
 _HALF = Decimal("0.5")
 MOST_LEVELS = 4000
 """At this many levels of a side, removed ones among them, the older removed ones are forgotten."""
+MOST_LISTED = 100
+"""Levels of a side that REST lists at most (dydxprotocol/v4-chain comlink API_ORDERBOOK_LEVELS_PER_SIDE_LIMIT)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +57,16 @@ class BookView:
 
 @dataclass(slots=True)
 class Book:
-    """One market's levels; a removed level stays with size zero, so that a delayed message cannot bring it back."""
+    """One market's levels; a removed level stays with size zero, so that a delayed message cannot bring it back.
+
+    `floor` is the version of the first contents, and of all that no message has told of since. `read_at` is when the
+    newest answer by REST was asked for that completed them.
+    """
 
     bids: _Side = field(default_factory=dict)
     asks: _Side = field(default_factory=dict)
     floor: StreamVersion = _NEVER
+    read_at: float = -inf
 
 
 class Books:
@@ -78,6 +90,20 @@ class Books:
         if floor < held.floor:
             return
         self._books[market] = Book(_based(held.bids, bids, floor), _based(held.asks, asks, floor), floor)
+
+    def take_read(self, market: str, bids: Iterable[Level], asks: Iterable[Level], asked_at: float) -> None:
+        """Complete first contents by an answer of REST that was asked for after they came.
+
+        Of a level of which a message has told since, the message stands, for the stream tells of every change from
+        then on. Any other level is as the answer says, and gone where it lists none, but for levels worse than the last
+        of a list that is full. An answer that was asked for before one that is taken already changes nothing.
+        """
+        book = self._books.get(market)
+        if book is None or asked_at < book.read_at:
+            return
+        book.read_at = asked_at
+        book.bids = _completed(book.bids, dict(bids), book.floor, is_bid=True)
+        book.asks = _completed(book.asks, dict(asks), book.floor, is_bid=False)
 
     def take_levels(self, market: str, bids: Iterable[Level], asks: Iterable[Level], version: StreamVersion) -> None:
         """Set single levels to their absolute size; zero removes."""
@@ -107,6 +133,16 @@ def _based(held: _Side, levels: Iterable[Level], floor: StreamVersion) -> _Side:
     return side
 
 
+def _completed(held: _Side, told: dict[Decimal, Decimal], floor: StreamVersion, *, is_bid: bool) -> _Side:
+    side: _Side = {price: (size, floor) for price, size in told.items()}
+    last = (min if is_bid else max)(told) if len(told) >= MOST_LISTED else None
+    for price, entry in held.items():
+        is_beyond = last is not None and (price < last if is_bid else price > last)
+        if entry[1] > floor or is_beyond:
+            side[price] = entry
+    return side
+
+
 def _set_levels(side: _Side, levels: Iterable[Level], mark: StreamVersion) -> None:
     for price, size in levels:
         held = side.get(price)
@@ -117,7 +153,7 @@ def _set_levels(side: _Side, levels: Iterable[Level], mark: StreamVersion) -> No
 
 
 def _drop_removed(side: _Side) -> None:
-    """Forget the older half of the removed levels: no message is delayed by as many."""
+    """Forget the older half of the removed levels: no message and no answer is delayed by as many."""
     removed = sorted((mark, price) for price, (size, mark) in side.items() if not size)
     for _, price in removed[: len(removed) // 2]:
         del side[price]

@@ -35,7 +35,8 @@ class Connection:
 class Channel:
     """A subscription: where it lives, whether it was answered and read again, what it lost.
 
-    `answers_to` is when the subscription was asked for whose first contents it has, None before it has any.
+    `answered_at` is when its first contents came, `answers_to` when the subscription was asked for whose contents they
+    are; both are None before.
     """
 
     key: ChannelKey
@@ -48,7 +49,13 @@ class Channel:
     denied: bool = False
     messages: int = 0
     asked: list[float] = field(default_factory=list)
+    answered_at: float | None = None
     answers_to: float | None = None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether its first contents are still to be completed by REST."""
+        return self.key.needs_read and not self.resynced
 
     def awaited(self, at: float) -> list[float]:
         """Return when the subscriptions were asked for whose answers may still come."""
@@ -57,6 +64,7 @@ class Channel:
     def take_answer(self, at: float) -> None:
         """Note first contents: whatever was lost before they were asked for no longer matters."""
         self.answers_to = self.asked[0] if self.asked else at
+        self.answered_at = at
         del self.asked[:1]
         self.answered, self.resynced, self.left, self.suspect, self.denied = True, False, False, False, False
 

@@ -212,6 +212,18 @@ class Freshness:
             elif since is not None and channel.answered and channel.has_missed(since):
                 channel.suspect = True
 
+    def book_read(self, key: ChannelKey, asked_at: float) -> bool:
+        """Note a book's answer by REST; returns whether it completes the first contents that are held.
+
+        It does if it was asked for after they came: the venue told of every change by then. An older one proves
+        nothing.
+        """
+        held = self._channels.get(key)
+        if held is None or held.answered_at is None or asked_at < held.answered_at:
+            return False
+        held.resynced = True
+        return True
+
     def polling(self, *, is_on: bool) -> None:
         """Note that reading by HTTP in place of the stream began or ended."""
         self._is_polling = is_on
@@ -406,7 +418,7 @@ class Freshness:
         is_open = connection is not None and connection.is_open
         if channel.denied:
             return PictureState.OFFLINE
-        if not channel.answered or age_s is None or (channel.is_account and not channel.resynced):
+        if not channel.answered or age_s is None or channel.is_unread:
             return PictureState.SYNCING if is_open or age_s is None or age_s <= STALE_S else PictureState.OFFLINE
         if connection is not None and is_open and _is_suspect(channel, self._lost_since(connection, at)):
             return PictureState.SUSPECT

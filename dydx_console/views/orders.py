@@ -132,9 +132,15 @@ def _line(order: Order, status: str | None, snapshot: Snapshot, interval_s: floa
     )
 
 
-def _just_placed_first(line: OrderLine) -> tuple[datetime, str]:
-    """Order by time; what no block has told of yet stands first."""
-    return line.order.updated_at or line.at or _END, line.order.id
+def _just_placed_first(line: OrderLine) -> tuple[datetime, int, str]:
+    """Order by time, then by height; what no block has told of yet stands first.
+
+    Of an order that no block has told of only its good-til-block says when it was placed: an owner's orders are made
+    for about as many blocks each. What is alike in all that is known stays where it is, by its id.
+    """
+    order = line.order
+    height = order.updated_at_height or order.created_at_height or order.good_til_block or 0
+    return order.updated_at or line.at or _END, height, order.id
 
 
 def _newest_first(line: OrderLine) -> tuple[datetime, str]:

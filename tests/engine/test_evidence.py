@@ -5,13 +5,14 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Self
 
 import pytest
 from venues import decision_for, exchange, network_of
 
-from dydx_console.domain.events import Event, NodeChecked, NodeFailed, NodeHead
+from dydx_console.domain.events import Event, NodeBlockRead, NodeChecked, NodeFailed, NodeHead
 from dydx_console.engine.child import SimUrls
 from dydx_console.engine.evidence import EvidenceKeeper, EvidencePace
 from dydx_console.ports.clock import SystemClock
@@ -30,6 +31,7 @@ from dydx_console.safety.grants import (
 from dydx_console.safety.networks import Network
 from dydx_console.safety.policy import Decision, Environment, Purpose
 from dydx_console.state.console import ConsoleState
+from dydx_console.state.epoch import Head
 from dydx_console.state.node import NodeView
 from dydx_console.venue.indexer.feed import FeedPlan, IndexerFeed
 from dydx_console.venue.indexer.rest import IndexerRest
@@ -69,7 +71,14 @@ class Keeping:
         self.told: list[Event] = []
         self.notices: list[Notice] = []
         self.keeper = EvidenceKeeper(
-            network, node, self.state.freshness, self.take, self.notices.append, clock=SystemClock(), pace=QUICK
+            network,
+            node,
+            self.state.freshness,
+            self.take,
+            self.notices.append,
+            clock=SystemClock(),
+            pace=QUICK,
+            remembered=lambda: self.state.epoch.remembered,
         )
         self._news = asyncio.Event()
 
@@ -257,3 +266,30 @@ async def test_a_node_that_does_not_answer_is_passed_over_for_the_next(venues: d
         evidence = await keeping_.evidence()
     assert evidence.info.endpoint in ours.nodes[0]
     assert evidence.binding.state is BindingState.BOUND
+
+
+@pytest.mark.parametrize("apart_ms", [0, 400])
+async def test_the_block_that_an_earlier_run_knew_is_held_against_a_nodes_and_another_one_is_a_new_chain(
+    venues: dict[str, SimUrls], apart_ms: int
+) -> None:
+    configured = network(venues, "testnet-like", "testnet-like", "testnet-like")
+    async with keeping(configured) as kept:
+        await kept.evidence()
+        known = min(kept.state.freshness.told().items())
+        await kept.until(lambda: (kept.state.height or 0) > known[0] + 20)
+        # older than all that comes now, so that only a node can tell
+        kept.state.epoch.resume(Head(known[0], known[1] + timedelta(milliseconds=apart_ms)))
+        assert kept.state.epoch.is_sure
+        async with kept_running(kept):
+            await kept.until(lambda: kept.state.epoch.remembered is None or kept.state.epoch.has_begun)
+        assert kept.state.epoch.has_begun is bool(apart_ms)
+        assert kept.count(NodeBlockRead) == (2 if apart_ms else 1)
+
+
+async def test_a_node_of_another_chain_has_no_say_in_what_an_earlier_run_knew(venues: dict[str, SimUrls]) -> None:
+    configured = network(venues, "testnet-like", "mainnet-like", "testnet-like")
+    async with keeping(configured) as kept, kept_running(kept):
+        kept.state.epoch.resume(Head(1, datetime(2020, 1, 1, tzinfo=UTC)))
+        await kept.until(lambda: kept.count(NodeChecked) >= 3)
+        assert kept.count(NodeBlockRead) == 0
+        assert not kept.state.epoch.has_begun

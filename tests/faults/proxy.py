@@ -6,7 +6,6 @@ import json
 import random
 import socket
 import struct
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,10 +15,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
 CHUNK = 16 * 1024
 STEP_S = 0.005
+UNSENDABLE = (None, CloseCode.NO_STATUS_RCVD, CloseCode.ABNORMAL_CLOSURE, CloseCode.TLS_HANDSHAKE)
+"""Closes that no frame can tell."""
 
 
 @dataclass
@@ -186,7 +188,10 @@ class FrameFaults:
 
 @dataclass
 class FrameProxy:
-    """A WebSocket server that leads every connection to another."""
+    """A WebSocket server that leads every connection to another.
+
+    What ends one end of a connection ends the other in the same way: with its code and reason, or without a word.
+    """
 
     url: str
     faults: FrameFaults = field(default_factory=FrameFaults)
@@ -207,40 +212,38 @@ class FrameProxy:
                 asyncio.TaskGroup() as tasks,
             ):
                 down = tasks.create_task(self._down(far, near))
-                async for text in near:
+                async for text in _until_closed(near):
                     shown = text if isinstance(text, str) else text.decode()
                     if self.faults.drop_up is not None and self.faults.drop_up(shown):
                         continue
                     self.sent_up.append(shown)
                     await far.send(text)
                 down.cancel()
+                await _close_like(near, far)
         except* (ConnectionClosed, OSError):
             pass
         finally:
             self._open.discard(near)
 
     async def _down(self, far: ClientConnection, near: ServerConnection) -> None:
-        waiting: deque[tuple[float, str]] = deque()
-        arrived = asyncio.Event()
+        waiting: asyncio.Queue[tuple[float, str | None]] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         async def deliver() -> None:
             while True:
-                await arrived.wait()
-                while waiting:
-                    due, text = waiting[0]
-                    if due > loop.time():
-                        await asyncio.sleep(due - loop.time())
-                    waiting.popleft()
-                    await self._send(near, text)
-                arrived.clear()
+                due, text = await waiting.get()
+                if due > loop.time():
+                    await asyncio.sleep(due - loop.time())
+                if text is None:
+                    return
+                await self._send(near, text)
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(deliver())
-            async for text in far:
-                waiting.append((loop.time() + self.faults.late_s, str(text)))
-                arrived.set()
-            await near.close(far.close_code or 1011)
+            async for text in _until_closed(far):
+                waiting.put_nowait((loop.time() + self.faults.late_s, str(text)))
+            waiting.put_nowait((0.0, None))
+        await _close_like(far, near)
 
     async def _send(self, near: ServerConnection, text: str) -> None:
         faults = self.faults
@@ -265,10 +268,11 @@ class FrameProxy:
             await near.send(message)
 
     async def pong_s(self) -> float:
-        """Return how long the slowest client took to answer a ping."""
+        """Return how long the slowest client took to answer a ping; one that has left is not waited for."""
         started = asyncio.get_running_loop().time()
         for near in tuple(self._open):
-            await (await near.ping())
+            with contextlib.suppress(ConnectionClosed):
+                await (await near.ping())
         return asyncio.get_running_loop().time() - started
 
     async def close_all(self, code: int, reason: str = "") -> None:
@@ -287,6 +291,21 @@ class FrameProxy:
         except ValueError:
             phrase = "Odd"
         return Response(status, phrase, Headers({**headers, "Content-Length": str(len(body))}), body.encode())
+
+
+async def _until_closed(end: ClientConnection | ServerConnection) -> AsyncIterator[str | bytes]:
+    """Yield what comes until the connection ends, in whatever way."""
+    with contextlib.suppress(ConnectionClosed):
+        async for text in end:
+            yield text
+
+
+async def _close_like(ended: ClientConnection | ServerConnection, other: ClientConnection | ServerConnection) -> None:
+    """End a connection as its counterpart has ended."""
+    if ended.close_code in UNSENDABLE:
+        other.transport.abort()
+    else:
+        await other.close(ended.close_code, ended.close_reason or "")
 
 
 @asynccontextmanager

@@ -159,7 +159,7 @@ async def test_a_rest_side_in_trouble_keeps_a_fresh_connection_from_being_live_a
 
 
 STREAM_TROUBLES = {
-    Kind.RESTART: (C.CLOSED, 500),  # the proxy in between closes in words of its own
+    Kind.RESTART: (C.RESTARTED, 500),
     Kind.NO_ACK: (C.DEAF, 1_000),
     Kind.NO_HELLO: (C.SILENT, 1_000),
     Kind.ZOMBIE: (C.DEAF, 3_000),

@@ -390,7 +390,8 @@ async def test_a_halted_chain_does_not_cost_a_single_connection() -> None:
 
 
 async def test_the_reader_answers_pings_whatever_else_stalls() -> None:
-    async with exchange(flood=2_000) as served, followed(served) as made:
+    patient = replace(QUICK, pong_s=10.0, silence_s=10.0, late_s=10.0, answer_s=10.0)
+    async with exchange(flood=500) as served, followed(served, patient) as made:
         await made.until(lambda: made.is_live)
         made.feed.want([ev.ChannelKey("v4_orderbook", "BTC-USD")])
         made.rest.faults = TcpFaults(stall=True)
@@ -401,7 +402,7 @@ async def test_the_reader_answers_pings_whatever_else_stalls() -> None:
             slowest = max(slowest, await made.frames.pong_s())
             await asyncio.sleep(0.05)
         assert slowest < 5.0
-        assert made.view.state is PictureState.SYNCING
+        assert (made.view.state, connections(made)) == (PictureState.SYNCING, 2)
         made.rest.faults = TcpFaults()
         await made.until(lambda: made.is_live, 30.0)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -66,9 +67,9 @@ class Scenario(World):
         return [event.what for event in self.told]
 
 
-def play(scenario: type[Scenario]) -> None:
+def play(scenario: type[Scenario], chances: Chances = QUIET) -> None:
     async def main() -> None:
-        assert (await scenario(QUIET).run()).complaints == []
+        assert (await scenario(chances).run()).complaints == []
 
     run_virtually(main())
 
@@ -226,6 +227,42 @@ def test_a_stream_in_health_is_left_alone_for_minutes() -> None:
             assert (self.conditions, len(self.line.counted.attempts)) == ([], 1)
 
     play(Healthy)
+
+
+def test_a_book_that_changes_while_it_is_joined_is_the_venues_and_called_live_only_then() -> None:
+    class Gap(Scenario):
+        async def play(self) -> None:
+            await self.until_well()
+            self.feed.want((BOOK,))
+            async with asyncio.timeout(20.0):
+                while BOOK.id not in self.state.books:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+            view = self.state.freshness.channel(BOOK, self.now)
+            assert view is not None
+            assert view.state is PictureState.SYNCING
+            await self.until_well()
+            self.stop_trading()
+            await self._between_blocks()
+            assert differences(self.venue, self.state, self.line.now_ms, (BOOK.id,)) == {}
+            asked = [path for _, path in self.line.counted.requests if "orderbooks" in path]
+            assert asked == [f"/v4/orderbooks/perpetualMarket/{BOOK.id}"]
+
+    play(Gap, replace(QUIET, gap_ms=(3_000, 3_000)))
+
+
+def test_a_book_that_http_does_not_tell_yet_syncs_and_costs_nothing_else() -> None:
+    class Failing(Scenario):
+        async def play(self) -> None:
+            await self.until_well()
+            self.venue.inflict(Kind.REST_FAILS, self.line.now_ms, 8_000, 500)
+            self.feed.want((BOOK,))
+            await asyncio.sleep(6.0)
+            states = {view.key: view.state for view in self.state.freshness.view(self.now).channels}
+            assert (states[BOOK], states[self.key]) == (PictureState.SYNCING, PictureState.LIVE)
+            await self.until_well()
+            assert len(self.line.counted.attempts) == 1
+
+    play(Failing)
 
 
 def test_a_halt_among_the_first_blocks_makes_no_old_picture_live() -> None:

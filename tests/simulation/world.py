@@ -22,7 +22,7 @@ from dydx_console.sim.venue import Venue, VenueOptions
 from dydx_console.state.ages import LIVE_S, PictureState
 from dydx_console.state.console import ConsoleState, Watched
 from dydx_console.venue.indexer.channels import MOST_ON_CONNECTION, parent_key
-from dydx_console.venue.indexer.feed import FeedPlan, IndexerFeed
+from dydx_console.venue.indexer.feed import FeedLimits, FeedPlan, IndexerFeed
 from dydx_console.venue.indexer.rest import IndexerRest
 from tests.simulation.memory import Line, MemoryTransport, Ways
 from tests.simulation.truth import Holding, differences, held_by, held_by_chain
@@ -173,6 +173,8 @@ class Outcome:
 class World:
     """One run. Must be made inside the loop."""
 
+    limits = FeedLimits()
+
     def __init__(self, chances: Chances) -> None:
         self.chances = chances
         self.outcome = Outcome(chances.seed)
@@ -206,7 +208,14 @@ class World:
             transport=MemoryTransport(self.line),
         )
         self.feed = IndexerFeed(
-            FeedPlan("ws://venue.test/v4/ws", options.account, 0, self._some(), most_on_connection=chances.most),
+            FeedPlan(
+                "ws://venue.test/v4/ws",
+                options.account,
+                0,
+                self._some(),
+                limits=self.limits,
+                most_on_connection=chances.most,
+            ),
             self.rest,
             self.take,
             clock=self.clock,
@@ -381,6 +390,7 @@ class World:
             ("seconds of holdings called live that were not so", outcome.worst_lie_s, LIE_S),
         )
         outcome.complaints += [f"{what}: {value} (up to {most})" for what, value, most in bounds if value > most]
+        outcome.complaints += ["taken for a chain that has begun anew"] if self.state.epoch.has_begun else []
 
     def _is_well(self) -> bool:
         return (
@@ -398,9 +408,7 @@ class World:
         return self._wanted
 
     def _books(self) -> tuple[str, ...]:
-        """What a book changes between its first contents and its registration comes when it changes again."""
-        books = tuple(key.id for key in self._wanted if key.channel == "v4_orderbook")
-        return books if self.chances.gap_ms == (0, 0) else ()
+        return tuple(key.id for key in self._wanted if key.channel == "v4_orderbook")
 
     async def _wish(self) -> None:
         """Be the person: look at other markets now and then, and ask for a fresh connection."""

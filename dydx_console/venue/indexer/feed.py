@@ -16,7 +16,7 @@ from dydx_console.venue.indexer.endings import Ending
 from dydx_console.venue.indexer.lane import Lane
 from dydx_console.venue.indexer.limits import FeedLimits
 from dydx_console.venue.indexer.polling import Polling
-from dydx_console.venue.indexer.rereading import AccountKeeper
+from dydx_console.venue.indexer.rereading import AccountKeeper, BookKeeper
 from dydx_console.venue.indexer.rest import IndexerRest
 from dydx_console.venue.indexer.session import Session
 from dydx_console.venue.indexer.sockets import Connect
@@ -97,7 +97,8 @@ class IndexerFeed:
         if plan.address is not None:
             keeper = AccountKeeper(self._wiring, plan.address, plan.parent, teller, plan.known_fills)
         self._base = (*(() if keeper is None else (keeper.key,)), ChannelKey(channels.MARKETS))
-        works = (self._measure, self._tend, *(() if keeper is None else (keeper.keep,)))
+        self._books = BookKeeper(self._wiring)
+        works = (self._measure, self._tend, self._books.keep, *(() if keeper is None else (keeper.keep,)))
         self._lanes = [Lane(0, self._wiring, self._next_connection, teller, works=works, ended=self._ended)]
         self._polling = Polling(self._wiring, keeper, teller)
         self._allotment = Allotment(plan.most_on_connection)
@@ -112,7 +113,7 @@ class IndexerFeed:
         shares = self._allotment.allot((*self._base, *keys), [lane.connection for lane in self._lanes])
         for number in range(len(self._lanes), len(shares)):
             teller = StreamTeller(number, self._wiring.sink, self._wiring.clock, self._wiring.log)
-            self._lanes.append(Lane(number, self._wiring, self._next_connection, teller))
+            self._lanes.append(Lane(number, self._wiring, self._next_connection, teller, works=(self._books.keep,)))
         for lane in self._lanes:
             lane.want(shares[lane.number] if lane.number < len(shares) else shares[0][:1])
         self._changed.set()

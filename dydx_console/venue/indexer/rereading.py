@@ -1,11 +1,11 @@
-"""The account's REST side on a connection: read again after every answer, now and then compared with the stream."""
+"""The REST side of a connection: account and books are read after every answer, and the account is compared anew."""
 
 import asyncio
 import contextlib
 from collections.abc import Callable
 from math import ceil, inf
 
-from dydx_console.domain.events import AccountRead, Fact, OrdersRead, ReadFailed
+from dydx_console.domain.events import AccountRead, BookRead, ChannelKey, Fact, OrdersRead, ReadFailed
 from dydx_console.domain.stream import StreamCondition
 from dydx_console.ports.faults import FaultKind
 from dydx_console.venue.indexer import channels
@@ -16,7 +16,7 @@ from dydx_console.venue.indexer.told import ToldOrders
 from dydx_console.venue.indexer.wiring import FeedWiring
 from dydx_console.venue.resilience.delays import Delays
 
-__all__ = ["AccountKeeper"]
+__all__ = ["AccountKeeper", "BookKeeper"]
 
 SETTLED_DELAY_S = 20.0
 HOUR_S = 3600.0
@@ -172,3 +172,37 @@ class AccountKeeper:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(at - self._now(), 0.0)):
                 await woken.wait()
+
+
+class BookKeeper:
+    """Completes the order books of a connection by REST, each once for every first contents that it gets.
+
+    Args:
+        wiring: what the feed's parts share.
+    """
+
+    def __init__(self, wiring: FeedWiring) -> None:
+        self._wiring = wiring
+
+    async def keep(self, session: Session) -> None:
+        """Read every book that is answered, until cancelled; one that fails holds up no other."""
+        reading: dict[ChannelKey, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await session.book_answered.wait()
+                session.book_answered.clear()
+                reading = {key: task for key, task in reading.items() if not task.done()}
+                for key in [key for key in session.unread_books if key not in reading]:
+                    reading[key] = tasks.create_task(self._until_read(session, key), name=f"read {channels.named(key)}")
+
+    async def _until_read(self, session: Session, key: ChannelKey) -> None:
+        limits = self._wiring.limits
+        delays = Delays(self._wiring.rng, limits.retry_s, limits.answer_s)
+        while True:
+            for fact in await self._wiring.rest.read(f"/orderbooks/perpetualMarket/{key.id}", session.number):
+                if isinstance(fact, BookRead):
+                    session.take_book_read(fact)
+                self._wiring.sink(fact)
+            if key not in session.unread_books:
+                return
+            await asyncio.sleep(delays.next_s())

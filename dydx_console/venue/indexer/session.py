@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable
+from math import inf
 from typing import NoReturn
 
 from websockets.exceptions import ConnectionClosed
@@ -11,6 +12,7 @@ from dydx_console.domain.events import (
     AccountSnapshot,
     AccountUpdate,
     BlockHeight,
+    BookRead,
     ChannelDropped,
     ChannelKey,
     ConnectionReady,
@@ -24,7 +26,7 @@ from dydx_console.domain.events import (
 )
 from dydx_console.domain.stream import StreamCondition
 from dydx_console.ports.faults import FaultKind, FaultSource
-from dydx_console.venue.indexer.channels import MOST_ON_CONNECTION, named
+from dydx_console.venue.indexer.channels import MOST_ON_CONNECTION, ORDERBOOK, named
 from dydx_console.venue.indexer.endings import Ending, ending_of_close
 from dydx_console.venue.indexer.protocol import IndexerProtocol
 from dydx_console.venue.indexer.quiet import Quietness
@@ -76,6 +78,10 @@ class Session:
         """Set by every first contents of an account; whoever reads the account again clears it."""
         self.is_account_read = True
         """Whether the account was read again since its newest first contents."""
+        self.unread_books: dict[ChannelKey, float] = {}
+        """The books that have yet to be read by REST since their newest first contents, and when those came."""
+        self.book_answered = asyncio.Event()
+        """Set by every first contents of a book; whoever reads the books clears it."""
         self.account_height = 0
         """The newest block of which the account's stream has told."""
         self.height = 0
@@ -114,7 +120,7 @@ class Session:
     @property
     def is_whole(self) -> bool:
         """Whether everything wanted is there, read again where it must be, and misses nothing."""
-        return self._subscriptions.is_whole and self._misses_nothing
+        return self._subscriptions.is_whole and self._misses_nothing and not self.unread_books
 
     @property
     def unwanted(self) -> tuple[ChannelKey, ...]:
@@ -123,7 +129,10 @@ class Session:
 
     def serves(self, keys: Iterable[ChannelKey]) -> bool:
         """Return whether these channels are there, read again where they must be, and nothing is missed."""
-        return self._subscriptions.serves(keys) and self._misses_nothing
+        wanted = tuple(keys)
+        return (
+            self._subscriptions.serves(wanted) and self._misses_nothing and self.unread_books.keys().isdisjoint(wanted)
+        )
 
     @property
     def _misses_nothing(self) -> bool:
@@ -140,6 +149,12 @@ class Session:
         self._subscriptions.want(wanted)
         self._quiet.forget(wanted)
         self._news.set()
+
+    def take_book_read(self, read: BookRead) -> None:
+        """Note that a book was read by REST, which counts if it was asked for after its first contents."""
+        key = ChannelKey(ORDERBOOK, read.market)
+        if read.asked_at is not None and read.asked_at >= self.unread_books.get(key, inf):
+            del self.unread_books[key]
 
     def renew(self, keys: Iterable[ChannelKey]) -> None:
         """Have channels joined anew."""
@@ -221,9 +236,13 @@ class Session:
         if fact.key.is_account:
             self.is_account_read = False
             self.account_answered.set()
+        elif fact.key.is_book:
+            self.unread_books[fact.key] = fact.at
+            self.book_answered.set()
 
     def _note_unsubscribed(self, fact: Unsubscribed) -> None:
         self._subscriptions.left(fact.key, self._now())
+        self.unread_books.pop(fact.key, None)
         self._news.set()
 
     def _note_refusal(self, fact: VenueRefusal) -> None:
