@@ -1,20 +1,32 @@
-"""Accounting: all fills from cold, one fill more at 100 and at all of them known, and the memory that it keeps.
+"""Accounting: all fills from cold, one fill more at 100 and at all of them known, and the memory that it keeps; with
+`--journal` the same fills through the journal: written, derived (bookings and lives), and read back by a start.
 
-usage: python -m benchmarks.accounting [--fills N]
+usage: python -m benchmarks.accounting [--fills N] [--journal]
 """
 
 import argparse
+import asyncio
 import random
+import resource
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.ids import PositionKey
-from dydx_console.state.accounting import Book, Ledgers
+from dydx_console.engine.bookkeeping import Bookkeeper
+from dydx_console.engine.recover import recall, resume
+from dydx_console.journal.writer import open_journal
+from dydx_console.ports.clock import SystemClock
+from dydx_console.ports.journal import JournalId
+from dydx_console.state.accounting import Book
+from dydx_console.state.console import ConsoleState, Watched
 from dydx_console.state.fills import Fills
+from dydx_console.state.ledgers import Ledgers
 
 KEY = PositionKey(0, "BTC-USD")
 START = datetime(2026, 11, 21, tzinfo=UTC)
@@ -22,6 +34,9 @@ FEW = 100
 ADDED = 500
 CHUNK = 10_000
 BUDGET_GROWTH = 1.2
+PARTS = 4
+WATCHED = Watched("dydx1benchmark")
+IDENTITY = JournalId("here", "chain-1", WATCHED.address)
 
 
 def fills(first: int, count: int) -> Iterator[Fill]:
@@ -91,11 +106,58 @@ def kept_bytes(count: int) -> int:
     return held
 
 
+async def through_journal(count: int) -> None:
+    """Write fills, derive what is kept of them, and start anew; print times and the memory at each quarter."""
+    with tempfile.TemporaryDirectory() as root:
+        journal = await open_journal(Path(root), IDENTITY, SystemClock())
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(journal.run())
+            keeper = Bookkeeper(journal, journal.history, SystemClock())
+            for part in range(PARTS):
+                began = time.perf_counter()
+                for first in range(part * count // PARTS, (part + 1) * count // PARTS, CHUNK):
+                    journal.write(fills(first, min(CHUNK, (part + 1) * count // PARTS - first)))
+                    await journal.flush()
+                written = time.perf_counter()
+                await keeper.catch_up()
+                derived = time.perf_counter()
+                each = PARTS / count * 1e6
+                print(
+                    f"{(part + 1) * count // PARTS:10,} fills: {(written - began) * each:6.1f} µs to write, "
+                    f"{(derived - written) * each:6.1f} µs to derive, {resident_mb():5.0f} MB resident",
+                    flush=True,
+                )
+            task.cancel()
+        cursors = await journal.cursors()
+        began = time.perf_counter()
+        known = await recall(journal.history, cursors, WATCHED)
+        state = ConsoleState(WATCHED)
+        resume(state, known, WATCHED)
+        state.apply(known.event(WATCHED.address, 0.0))
+        ledger = state.ledger(KEY)
+        took = time.perf_counter() - began
+        print(
+            f"a start with {len(state.fills):,} fills, {state.fills.held:,} of them held: {took:5.2f} s, "
+            f"{resident_mb():5.0f} MB resident, net size {ledger.net_size}"
+        )
+        await journal.close()
+
+
+def resident_mb() -> float:
+    """Return the most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="what accounting costs")
     parser.add_argument("--fills", type=int, default=100_000, help="how many fills (1000000 is the size to prove)")
-    count = max(parser.parse_args().fills, 1_000)
+    parser.add_argument("--journal", action="store_true", help="through the journal")
+    options = parser.parse_args()
+    count = max(options.fills, 1_000)
+    if options.journal:
+        asyncio.run(through_journal(count))
+        return
     took, floor, ended = from_cold(count)
     print(f"{count:,} fills from cold: {took:6.2f} s ({took / count * 1e6:.2f} µs a fill, {ended:,} lives ended)")
     print(f"{'':22} {took / floor:6.2f} × a product a fill ({floor:.2f} s)")

@@ -32,6 +32,8 @@ Row = TypeVar("Row")
 EQUITY_S = 60.0
 HEIGHT_S = 10.0
 NEVER_READ = (0, None, False)
+MOST_NOTED = 1_000
+"""Orders that are remembered as noted beyond twice those that are held."""
 _HOLDING = frozenset({Section.ACCOUNT, Section.FILLS, Section.FUNDING})
 
 
@@ -120,6 +122,8 @@ class Journaling:
             fill = state.fills.get(fill_id)
             if fill is not None:
                 yield PlacedFill(fill, state.fills.place(fill_id))
+        for fill, place in taken.late:
+            yield PlacedFill(fill, place)
         if Section.BLOCKS in changed:
             taken.orders.update({order_id: "HEIGHT" for order_id in self._undecided if order_id not in taken.orders})
         for order_id, source in taken.orders.items():
@@ -139,6 +143,8 @@ class Journaling:
         if self._noted.get(order_id) == (order, shown):
             return None
         self._noted[order_id] = (order, shown)
+        if len(self._noted) > 2 * len(state.orders) + MOST_NOTED:
+            self._noted = {name: noted for name, noted in self._noted.items() if state.orders.get(name) is not None}
         if is_done(shown):
             self._undecided.discard(order_id)
         else:
@@ -178,14 +184,10 @@ class Journaling:
         if self._equity_at is not None and snapshot.at < self._equity_at + EQUITY_S:
             return
         self._equity_at = snapshot.at
-        yield EquityPoint(
-            self._watched.parent,
-            self._clock.utc(),
-            snapshot.height,
-            margin.equity,
-            margin.free_collateral,
-            snapshot.pnl.net,
-        )
+        at, net, since = self._clock.utc(), snapshot.pnl.net, self._state.since
+        if net is not None:
+            self._state.mark(net, at, since)
+        yield EquityPoint(self._watched.parent, at, snapshot.height, margin.equity, margin.free_collateral, net, since)
 
     def _fault_facts(self, snapshot: Snapshot) -> Iterator[FaultCount]:
         for count in snapshot.limits.faults:

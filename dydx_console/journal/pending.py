@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 
 from dydx_console.domain.faults import FaultCount
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment, Reward, Transfer
 from dydx_console.ports.journal import (
+    BooksNote,
     Cursor,
     EquityPoint,
+    FillBooking,
+    FundingBooked,
     JournalFact,
     LivesForgotten,
     OrderNote,
@@ -27,8 +31,8 @@ _LifeName = tuple[int, str, str | None]
 class Pending:
     """Facts taken and not committed.
 
-    Where only the newest of a name counts (positions, lives, failures, cursors) it replaces the one before, so these
-    never grow beyond what there is; `count` is that of all the others.
+    Where only the newest of a name counts (positions, lives, books, failures, cursors) it replaces the one before, so
+    these never grow beyond what there is; `count` is that of all the others.
     """
 
     fills: list[PlacedFill] = field(default_factory=list)
@@ -40,6 +44,9 @@ class Pending:
     positions: dict[tuple[int, str], PositionNote] = field(default_factory=dict)
     forgotten: dict[tuple[int, str], LivesForgotten] = field(default_factory=dict)
     lives: dict[_LifeName, PositionLife] = field(default_factory=dict)
+    bookings: list[FillBooking] = field(default_factory=list)
+    funded: list[FundingBooked] = field(default_factory=list)
+    books: dict[tuple[int, str], BooksNote] = field(default_factory=dict)
     faults: dict[tuple[str, str, str], FaultCount] = field(default_factory=dict)
     cursors: dict[str, Cursor] = field(default_factory=dict)
     count: int = 0
@@ -47,7 +54,7 @@ class Pending:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        named = self.positions or self.forgotten or self.lives or self.faults or self.cursors
+        named = self.positions or self.forgotten or self.lives or self.books or self.faults or self.cursors
         return not self.count and not named
 
     @property
@@ -72,12 +79,16 @@ class Pending:
                 self.rewards.append(fact)
             case EquityPoint():
                 self.equity.append(fact)
+            case FillBooking():
+                self.bookings.append(fact)
+            case FundingBooked():
+                self.funded.append(fact)
             case _:
                 self._add_named(fact)
                 return
         self.count += 1
 
-    def _add_named(self, fact: PositionNote | PositionLife | LivesForgotten | FaultCount | Cursor) -> None:
+    def _add_named(self, fact: PositionNote | PositionLife | LivesForgotten | BooksNote | FaultCount | Cursor) -> None:
         match fact:
             case PositionNote():
                 name = (fact.position.subaccount, fact.position.market)
@@ -87,10 +98,9 @@ class Pending:
             case PositionLife():
                 self.lives[fact.subaccount, fact.market, fact.opened_by] = fact
             case LivesForgotten():
-                self.forgotten[fact.subaccount, fact.market] = fact
-                self.lives = {
-                    name: life for name, life in self.lives.items() if name[:2] != (fact.subaccount, fact.market)
-                }
+                self._forget(fact)
+            case BooksNote():
+                self.books[fact.subaccount, fact.market] = fact
             case FaultCount():
                 counter = (fact.kind, fact.source, fact.endpoint)
                 counted = self.faults.get(counter)
@@ -101,6 +111,15 @@ class Pending:
             case _:
                 raise TypeError(f"no fact of the journal: {type(fact).__name__}")
 
+    def _forget(self, fact: LivesForgotten) -> None:
+        name = (fact.subaccount, fact.market)
+        held = self.forgotten.get(name)
+        is_wider = held is None or fact.since is None or (held.since is not None and fact.since < held.since)
+        self.forgotten[name] = fact if held is None or is_wider else held
+        self.lives = {
+            each: life for each, life in self.lives.items() if each[:2] != name or not _is_forgotten(life, fact.since)
+        }
+
     def facts(self) -> Iterator[JournalFact]:
         """Return everything in an order that may be cut anywhere: what counts rows comes after them."""
         yield from self.fills
@@ -110,8 +129,11 @@ class Pending:
         yield from self.rewards
         yield from self.equity
         yield from self.positions.values()
+        yield from self.bookings
         yield from self.forgotten.values()
         yield from self.lives.values()
+        yield from self.funded
+        yield from self.books.values()
         yield from self.faults.values()
         yield from self.cursors.values()
 
@@ -125,6 +147,10 @@ class Pending:
         every = list(self.facts())
         middle = len(every) // 2
         return _of(every[:middle]), _of(every[middle:])
+
+
+def _is_forgotten(life: PositionLife, since: datetime | None) -> bool:
+    return since is None or life.closed_at is None or life.closed_at >= since
 
 
 def _of(facts: list[JournalFact]) -> Pending:

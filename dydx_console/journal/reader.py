@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -14,11 +14,13 @@ from typing import Any, Generic, TypeVar
 
 from dydx_console.domain.faults import FaultCount
 from dydx_console.domain.flows import FundingPayment, Reward, Transfer
+from dydx_console.domain.ids import PositionKey
 from dydx_console.journal.columns import Columns, Row, micros, time_at
 from dydx_console.journal.files import Place
 from dydx_console.journal.opening import BUSY_S, reason_of, uri_of
 from dydx_console.journal.schema import APPLICATION_ID, MIGRATIONS
 from dydx_console.journal.statements import (
+    BOOKS_COLUMNS,
     CURSOR_COLUMNS,
     EQUITY_COLUMNS,
     FAULT_COLUMNS,
@@ -34,6 +36,8 @@ from dydx_console.journal.statements import (
     TRANSFER_COLUMNS,
 )
 from dydx_console.ports.journal import (
+    BookedFill,
+    BooksNote,
     Cursor,
     EquityPoint,
     History,
@@ -49,6 +53,7 @@ from dydx_console.ports.journal import (
     PlacedFill,
     PositionLife,
     PositionNote,
+    Unbooked,
 )
 
 __all__ = ["MOST_ROWS", "JournalReader", "open_reader"]
@@ -57,6 +62,9 @@ T = TypeVar("T")
 
 MOST_ROWS = 10_000
 """Longest page."""
+MOST_HEIGHT = (1 << 63) - 1
+MOST_NAMES = 500
+"""Names that are asked for at once; an older SQLite binds no more than 999 values."""
 
 # ruff: noqa: S608 - statements are put together from names that stand in this file and the values'; texts are bound
 
@@ -85,6 +93,7 @@ def _order_of(row: Row) -> OrderRecord:
     return OrderRecord(ORDER_COLUMNS.decode(row[:count]), shown, time_at(placed_at), time_at(noted_at))
 
 
+BOOKING = ("closed_pnl", "net_size", "average_cost")
 FILLS = Listing(
     "fills",
     (*FILL_COLUMNS, "place"),
@@ -93,6 +102,15 @@ FILLS = Listing(
     filters={"markets": "market", "subaccounts": "subaccount", "sides": "side", "types": "type"},
     texts=("market", "type", "liquidity", "id", "order_id"),
     key="id",
+)
+BOOKED = Listing(
+    FILLS.table,
+    (*FILL_COLUMNS, *BOOKING),
+    lambda row: BookedFill(FILL_COLUMNS.decode(row[:-3]), *map(_amount, row[-3:])),
+    at=FILLS.at,
+    filters=FILLS.filters,
+    texts=FILLS.texts,
+    key=FILLS.key,
 )
 ORDERS = Listing(
     "orders",
@@ -171,7 +189,7 @@ def _filters(listing: Listing[Any], query: HistoryQuery) -> list[Where]:
                 raise ValueError(f"{listing.table} cannot be filtered by {name}")
             found.append(Where(f"{listing.filters[name]} IN ({', '.join('?' * len(wanted))})", tuple(wanted)))
     if query.order_id is not None:
-        if listing is not FILLS:
+        if listing.table != FILLS.table:
             raise ValueError(f"{listing.table} cannot be filtered by an order")
         found.append(Where("order_id = ?", (query.order_id,)))
     if query.since is not None:
@@ -202,9 +220,9 @@ def _joined(conditions: Iterable[Where]) -> Where:
     return Where(sql, tuple(value for where in listed for value in where.values))
 
 
-def _page_question(listing: Listing[Any], query: HistoryQuery) -> Where:
+def _page_question(listing: Listing[Any], query: HistoryQuery, *more: Where) -> Where:
     """Return the statement of a page: its rows and one more, each with its time and name behind it."""
-    conditions = _filters(listing, query)
+    conditions = [*_filters(listing, query), *more]
     if query.after is not None:
         conditions.append(_after(listing, query, query.after))
     where = _joined(conditions)
@@ -286,7 +304,7 @@ class Connected:
 
 
 class JournalReader:
-    """Reads one journal file. Implements `HistoryPort`; questions are answered, and rows made, in another thread.
+    """Reads one journal file. Implements `BooksPort`; questions are answered, and rows made, in another thread.
 
     Args:
         path: the file.
@@ -305,6 +323,42 @@ class JournalReader:
     async def fills(self, query: HistoryQuery) -> Page[PlacedFill]:
         """Return fills by time; those of one block stand by id."""
         return await self._page(FILLS, query)
+
+    async def booked_fills(self, query: HistoryQuery) -> Page[BookedFill]:
+        """Return fills as `fills` does, each with what it did."""
+        return await self._page(BOOKED, query)
+
+    async def unbooked(self) -> Unbooked:
+        """Return what has come since bookings, lives and their funding were derived."""
+        oldest = "SELECT created_at FROM fills WHERE is_booked = 0 ORDER BY created_at, id LIMIT 1"
+        lowest = "SELECT subaccount, market, min(height) FROM funding WHERE is_booked = 0 GROUP BY subaccount, market"
+        newest = "SELECT created_at FROM fills WHERE is_booked ORDER BY created_at DESC, id DESC LIMIT 1"
+        since = await self._rows(oldest, (), lambda row: time_at(row[0]))
+        booked = await self._rows(newest, (), lambda row: time_at(row[0]))
+        payments = await self._rows(lowest, (), lambda row: (int(row[0]), str(row[1]), int(row[2])))
+        return Unbooked(since[0] if since else None, tuple(payments), booked[0] if booked else None)
+
+    async def books(self) -> tuple[BooksNote, ...]:
+        """Return the books that were noted last."""
+        question = f"SELECT {', '.join(BOOKS_COLUMNS)} FROM books ORDER BY subaccount, market"
+        return tuple(await self._rows(question, (), BOOKS_COLUMNS.decode))
+
+    async def lives_after(
+        self, key: PositionKey, height: int, after: PageMark | None, limit: int
+    ) -> Page[PositionLife]:
+        """Return a position's lives that had not ended before a block, oldest first."""
+        query = HistoryQuery(markets=(key.market,), subaccounts=(key.subaccount,), oldest_first=True, limit=limit)
+        is_left = Where("(closed_height IS NULL OR closed_height >= ?)", (height,))
+        return await self._page(LIVES, query.beyond(after), is_left)
+
+    async def payments(self, key: PositionKey, first: int, last: int | None) -> tuple[FundingPayment, ...]:
+        """Return a position's funding payments from one block to another, oldest first."""
+        question = (
+            f"SELECT {', '.join(FUNDING_COLUMNS)} FROM funding "
+            "WHERE subaccount = ? AND market = ? AND height >= ? AND height <= ? ORDER BY height"
+        )
+        values = (key.subaccount, key.market, first, MOST_HEIGHT if last is None else last)
+        return tuple(await self._rows(question, values, FUNDING_COLUMNS.decode))
 
     async def orders(self, query: HistoryQuery) -> Page[OrderRecord]:
         """Return orders by the time of their placement."""
@@ -346,6 +400,15 @@ class JournalReader:
         hops = f"SELECT {', '.join(HOP_COLUMNS)} FROM order_hops WHERE order_id = ? ORDER BY revision, standing"
         return found[0], tuple(await self._rows(hops, (order_id,), HOP_COLUMNS.decode))
 
+    async def known_orders(self, order_ids: Sequence[str]) -> frozenset[str]:
+        """Return which of some orders have ever been noted."""
+        found: set[str] = set()
+        for first in range(0, len(order_ids), MOST_NAMES):
+            some = tuple(order_ids[first : first + MOST_NAMES])
+            question = f"SELECT id FROM orders WHERE id IN ({', '.join('?' * len(some))})"
+            found.update(await self._rows(question, some, _name_of))
+        return frozenset(found)
+
     async def positions(self) -> tuple[PositionNote, ...]:
         """Return every position as last noted, closed ones too."""
         columns = ", ".join((*POSITION_COLUMNS, *POSITION_EXTRA))
@@ -383,10 +446,10 @@ class JournalReader:
         """Close the connection; the next question makes a new one."""
         await asyncio.to_thread(self._connected.close)
 
-    async def _page(self, listing: Listing[T], query: HistoryQuery) -> Page[T]:
+    async def _page(self, listing: Listing[T], query: HistoryQuery, *more: Where) -> Page[T]:
         if not 0 < query.limit <= MOST_ROWS:
             raise ValueError(f"a page has 1 to {MOST_ROWS} rows, not {query.limit}")
-        question = _page_question(listing, query)
+        question = _page_question(listing, query, *more)
         rows = await self._rows(question.sql, question.values, partial(_marked, listing))
         shown = rows[: query.limit]
         return Page(tuple(row for row, _ in shown), shown[-1][1] if len(rows) > query.limit else None)
@@ -410,6 +473,10 @@ def open_reader(place: Place, epoch: int | None = None) -> JournalReader:
     if wanted not in epochs or wanted is None:
         raise JournalUnavailableError(f"there is no journal in {place.folder} yet")
     return JournalReader(place.path(wanted))
+
+
+def _name_of(row: Row) -> str:
+    return str(row[0])
 
 
 def int_of(row: Row) -> int:

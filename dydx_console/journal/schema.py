@@ -249,4 +249,25 @@ _FIRST = Migration(
     ),
 )
 
-MIGRATIONS = (_FIRST,)
+_SECOND = Migration(
+    2,
+    (
+        "ALTER TABLE fills ADD COLUMN closed_pnl TEXT",
+        "ALTER TABLE fills ADD COLUMN net_size TEXT",
+        "ALTER TABLE fills ADD COLUMN average_cost TEXT",
+        "ALTER TABLE fills ADD COLUMN is_booked INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX fills_unbooked ON fills (created_at, id) WHERE is_booked = 0",
+        "ALTER TABLE funding ADD COLUMN is_booked INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX funding_unbooked ON funding (subaccount, market, height) WHERE is_booked = 0",
+        "CREATE INDEX funding_by_position ON funding (subaccount, market, height)",
+        "ALTER TABLE equity ADD COLUMN since INTEGER",
+        """CREATE TABLE books (
+            subaccount INTEGER NOT NULL,
+            market TEXT NOT NULL,
+            text TEXT NOT NULL,
+            PRIMARY KEY (subaccount, market)
+        ) WITHOUT ROWID""",
+    ),
+)
+
+MIGRATIONS = (_FIRST, _SECOND)

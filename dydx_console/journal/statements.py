@@ -15,8 +15,10 @@ from dydx_console.domain.position import Position
 from dydx_console.journal.columns import Columns, Row, micros
 from dydx_console.journal.pending import Pending
 from dydx_console.ports.journal import (
+    BooksNote,
     Cursor,
     EquityPoint,
+    FillBooking,
     Intent,
     IntentEntry,
     IntentStep,
@@ -28,6 +30,7 @@ from dydx_console.ports.journal import (
 )
 
 __all__ = [
+    "BOOKS_COLUMNS",
     "CURSOR_COLUMNS",
     "EQUITY_COLUMNS",
     "FAULT_COLUMNS",
@@ -58,12 +61,16 @@ FUNDING_COLUMNS = Columns(FundingPayment)
 REWARD_COLUMNS = Columns(Reward)
 EQUITY_COLUMNS = Columns(EquityPoint)
 FAULT_COLUMNS = Columns(FaultCount)
+BOOKS_COLUMNS = Columns(BooksNote)
 CURSOR_COLUMNS = Columns(Cursor)
 INTENT_COLUMNS = Columns(Intent)
 STEP_COLUMNS = Columns(IntentStep)
 
 MOST_FAULTS = 2_000
 """Rows of counted failures that are kept; those that were seen last."""
+
+_LONG_AGO = -(1 << 62)
+"""A time before every other."""
 
 RUN_BITS = 40
 """A row's revision is the number of the run, shifted by this, and the revision within it."""
@@ -99,7 +106,17 @@ _FILL = (
     + " ON CONFLICT (id) DO UPDATE SET "
     + ", ".join(f"{name} = coalesce(fills.{name}, excluded.{name})" for name in _FILL_OPTIONAL)
     + ", place = coalesce(excluded.place, fills.place)"
+    # whatever may have moved it within its block, or changes what it cost, has it booked anew
+    + ", is_booked = CASE WHEN fills.event_id IS NULL AND coalesce(excluded.place, fills.place) IS NOT fills.place "
+    "OR fills.event_id IS NULL AND fills.place IS NULL AND (excluded.event_id IS NOT NULL "
+    "OR excluded.position_size_before IS NOT NULL AND fills.position_size_before IS NULL) "
+    "OR fills.builder_fee IS NULL AND excluded.builder_fee IS NOT NULL THEN 0 ELSE fills.is_booked END"
 )
+_BOOKING = (
+    "UPDATE fills SET closed_pnl = ?, net_size = ?, average_cost = ?, is_booked = (event_id IS ? AND place IS ?) "
+    "WHERE id = ?"
+)
+_FUNDED = "UPDATE funding SET is_booked = 1 WHERE is_booked = 0 AND subaccount = ? AND market = ? AND height = ?"
 
 _STANDING = ("status", "removal_reason", "reason_source", "filled", "total_filled", "average_fill_price")
 _TERMS = tuple(name for name in ORDER_COLUMNS if name not in (*_STANDING, "id"))
@@ -132,7 +149,7 @@ _POSITION = (
     + " WHERE excluded.revision >= positions.revision"
 )
 
-_FORGET = "DELETE FROM lives WHERE subaccount = ? AND market = ?"
+_FORGET = "DELETE FROM lives WHERE subaccount = ? AND market = ? AND (closed_at IS NULL OR closed_at >= ?)"
 _FAULT = (
     _insert("error_metrics", ("run", *FAULT_COLUMNS))
     + " ON CONFLICT (run, kind, source, endpoint) DO UPDATE SET count = max(error_metrics.count, excluded.count), "
@@ -175,6 +192,13 @@ def _replace(table: str, names: tuple[str, ...], key: str) -> str:
     return f"{_insert(table, names)} ON CONFLICT ({key}) DO UPDATE SET {rest}"
 
 
+_UNFUND = (
+    ", is_booked = CASE WHEN funding.payment IS excluded.payment AND funding.net_size IS excluded.net_size "
+    "THEN funding.is_booked ELSE 0 END"
+)
+_BOOKS = _insert("books", BOOKS_COLUMNS) + " ON CONFLICT (subaccount, market) DO UPDATE SET text = excluded.text"
+
+
 def _keyed(table: str, columns: Columns[Any]) -> str:
     return _replace(table, ("key", *columns), "key")
 
@@ -192,14 +216,24 @@ def fact_statements(pending: Pending, run: int) -> Iterator[Statement]:
         yield _SHOW_TRANSFERS, [(name,) for name in {_transfer_name(transfer) for transfer in pending.transfers}]
     if pending.positions:
         yield _POSITION, map(partial(_position_row, base), pending.positions.values())
-    if pending.forgotten:
-        yield _FORGET, map(_forget_row, pending.forgotten.values())
-    yield from _keyed_statements(pending)
+    yield from _derived_statements(pending)
     if pending.faults:
         yield _FAULT, ((run, *FAULT_COLUMNS.encode(fault)) for fault in pending.faults.values())
         yield _PRUNE_FAULTS, [(MOST_FAULTS,)]
     if pending.cursors:
         yield _replace("cursors", CURSOR_COLUMNS.names, "source"), map(CURSOR_COLUMNS.encode, pending.cursors.values())
+
+
+def _derived_statements(pending: Pending) -> Iterator[Statement]:
+    if pending.bookings:
+        yield _BOOKING, map(_booking_row, pending.bookings)
+    if pending.forgotten:
+        yield _FORGET, map(_forget_row, pending.forgotten.values())
+    yield from _keyed_statements(pending)
+    if pending.funded:
+        yield _FUNDED, [(fact.subaccount, fact.market, fact.height) for fact in pending.funded]
+    if pending.books:
+        yield _BOOKS, map(BOOKS_COLUMNS.encode, pending.books.values())
 
 
 def _keyed_statements(pending: Pending) -> Iterator[Statement]:
@@ -211,7 +245,8 @@ def _keyed_statements(pending: Pending) -> Iterator[Statement]:
     )
     for table, columns, key, values in kinds:
         if values:
-            yield _keyed(table, columns), map(partial(_keyed_row, columns, key), values)
+            amends = _UNFUND if table == "funding" else ""
+            yield f"{_keyed(table, columns)}{amends}", map(partial(_keyed_row, columns, key), values)
 
 
 def intent_statements(entries: Iterable[IntentEntry]) -> Iterator[Statement]:
@@ -259,7 +294,12 @@ def _position_row(base: int, note: PositionNote) -> Row:
 
 
 def _forget_row(forgotten: LivesForgotten) -> Row:
-    return forgotten.subaccount, forgotten.market
+    return forgotten.subaccount, forgotten.market, _LONG_AGO if forgotten.since is None else micros(forgotten.since)
+
+
+def _booking_row(booking: FillBooking) -> Row:
+    amounts = map(_text, (booking.closed_pnl, booking.net_size, booking.average_cost))
+    return *amounts, booking.event_id, booking.place, booking.fill_id
 
 
 def _keyed_row(columns: Columns[Any], key: Callable[[Any], str], value: Any) -> Row:

@@ -15,12 +15,18 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from dydx_console.domain.faults import FaultCount
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment, Reward, Transfer
+from dydx_console.domain.ids import PositionKey
 from dydx_console.domain.order import Order
 from dydx_console.domain.position import Position
 
 __all__ = [
+    "BookedFill",
+    "BooksNote",
+    "BooksPort",
     "Cursor",
     "EquityPoint",
+    "FillBooking",
+    "FundingBooked",
     "History",
     "HistoryPort",
     "HistoryQuery",
@@ -50,6 +56,7 @@ __all__ = [
     "PositionLife",
     "PositionNote",
     "Recovery",
+    "Unbooked",
 ]
 
 T = TypeVar("T")
@@ -137,15 +144,58 @@ class PositionLife:
 
 @dataclass(frozen=True, slots=True)
 class LivesForgotten:
-    """The lives of a subaccount and market are derived anew: those written before this are dropped."""
+    """The lives of a subaccount and market are derived anew: those written before this are dropped.
+
+    With `since` only those that had not ended before that moment.
+    """
 
     subaccount: int
     market: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FillBooking:
+    """What a fill did, derived from all fills up to it.
+
+    `closed_pnl` is price PNL alone, in USDC, and None where the cost of what it closed is not known; `net_size` and
+    `average_cost` are the position's after it.
+
+    `event_id` and `place` are those of the row that was booked: where it knows better by now, it has to be booked anew.
+    """
+
+    fill_id: str
+    event_id: str | None
+    place: int | None
+    closed_pnl: Decimal | None
+    net_size: Decimal
+    average_cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class FundingBooked:
+    """The payment of a subaccount and market in a block is in the funding of its life."""
+
+    subaccount: int
+    market: str
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class BooksNote:
+    """The books of a subaccount and market as they stood at the cursor that is written with this, as a text."""
+
+    subaccount: int
+    market: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
-    """Equity of a parent subaccount at a moment, in USDC. Under pressure points are left out."""
+    """Equity of a parent subaccount at a moment, in USDC. Under pressure points are left out.
+
+    `since` is from when the figures of `net_pnl` held: it can be compared with that of a point of the same `since`.
+    """
 
     parent: int
     at: datetime
@@ -153,6 +203,7 @@ class EquityPoint:
     equity: Decimal | None
     free_collateral: Decimal | None
     net_pnl: Decimal | None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +235,9 @@ JournalFact = (
     | PositionNote
     | PositionLife
     | LivesForgotten
+    | FillBooking
+    | FundingBooked
+    | BooksNote
     | Transfer
     | FundingPayment
     | Reward
@@ -293,6 +347,27 @@ class OrderRecord:
     shown: str | None
     placed_at: datetime
     noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BookedFill:
+    """A fill and what it did, as `FillBooking` tells it; None while that is not known."""
+
+    fill: Fill
+    closed_pnl: Decimal | None = None
+    net_size: Decimal | None = None
+    average_cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unbooked:
+    """What derived rows do not know yet: `since` is the oldest such fill, `payments` the lowest block of such payments
+    by subaccount and market. `booked_at` is the newest fill that is booked.
+    """
+
+    since: datetime | None
+    payments: tuple[tuple[int, str, int], ...]
+    booked_at: datetime | None = None
 
 
 class PageMark(NamedTuple):
@@ -463,6 +538,10 @@ class HistoryPort(Protocol):
         """Return fills by time; those of one block stand by id, their chain order is for accounting to find."""
         ...
 
+    async def booked_fills(self, query: HistoryQuery) -> Page[BookedFill]:
+        """Return fills as `fills` does, each with what it did."""
+        ...
+
     async def orders(self, query: HistoryQuery) -> Page[OrderRecord]:
         """Return orders by the time of their placement."""
         ...
@@ -509,6 +588,28 @@ class HistoryPort(Protocol):
 
     async def faults(self) -> tuple[FaultCount, ...]:
         """Return counted failures, each run's own, the newest first."""
+        ...
+
+
+class BooksPort(HistoryPort, Protocol):
+    """What is needed besides to derive bookings and lives from a journal."""
+
+    async def unbooked(self) -> Unbooked:
+        """Return what has come since bookings, lives and their funding were derived."""
+        ...
+
+    async def books(self) -> tuple[BooksNote, ...]:
+        """Return the books that were noted last."""
+        ...
+
+    async def lives_after(
+        self, key: PositionKey, height: int, after: PageMark | None, limit: int
+    ) -> Page[PositionLife]:
+        """Return a position's lives that had not ended before a block, oldest first."""
+        ...
+
+    async def payments(self, key: PositionKey, first: int, last: int | None) -> tuple[FundingPayment, ...]:
+        """Return a position's funding payments from one block to another, oldest first; None for the newest."""
         ...
 
 

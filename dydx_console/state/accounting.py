@@ -9,21 +9,30 @@ run of closings, at 10⁻³⁰ USDC. So realized PNL and remaining cost always a
 a fill changes nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal, localcontext
-from itertools import islice, takewhile
 
-from dydx_console.domain.enums import FillType, PositionStatus, Side
+from dydx_console.domain.enums import FillType, Side
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.ids import PositionKey
 from dydx_console.domain.numbers import MATH, ZERO, divide
-from dydx_console.domain.position import ChildState
-from dydx_console.state.fills import Fills
 from dydx_console.state.lives import Life
 
-__all__ = ["SUMS", "Anchor", "Book", "Booking", "Ledger", "Ledgers", "bookings", "ledger_of", "stated_closed_pnl"]
+__all__ = [
+    "SUMS",
+    "Anchor",
+    "Book",
+    "BookState",
+    "Booking",
+    "Ledger",
+    "booking",
+    "bookings",
+    "ledger_of",
+    "opening_book",
+    "stated_closed_pnl",
+]
 
 SUMS = Context(prec=250)
 """Products and sums of any figures that can be read are exact in 250 digits."""
@@ -97,6 +106,7 @@ class Book:
         size: signed size of the position before the first fill.
         average: its average cost, None where it is not known.
         since: when the first fill was.
+        is_complete: whether a flat beginning is known to be one.
     """
 
     __slots__ = (
@@ -121,6 +131,7 @@ class Book:
         "_since",
         "_size",
         "_taken",
+        "closed_pnl",
         "fees",
     )
 
@@ -130,17 +141,21 @@ class Book:
         size: Decimal = ZERO,
         average: Decimal | None = None,
         since: datetime | None = None,
+        *,
+        is_complete: bool = True,
     ) -> None:
         self._key = key
         self._size = size
         self._since = since
+        self.closed_pnl: Decimal | None = ZERO
+        """What the last fill realized, None where the cost of what it closed is not known."""
         self.fees = ZERO
         """What was paid since `since`, in USDC."""
         self._realized = self._settled = self._taken = ZERO
         self._base = abs(size)
         self._closed = ZERO
         self._cost: Decimal | None = ZERO
-        self._is_complete = not size
+        self._is_complete = is_complete and not size
         self._opened_by: str | None = None
         self._began_at: datetime | None = None
         self._began_height: int | None = None
@@ -156,12 +171,29 @@ class Book:
     def take(self, fill: Fill) -> Life | None:
         """Book a fill; returns the life that it ended. A fill of size zero is nothing but its fee."""
         with localcontext(SUMS):
-            return self._take(fill)
+            return self.take_next(fill)
 
     def take_all(self, fills: Iterable[Fill]) -> list[Life]:
         """Book fills; returns the lives that they ended."""
         with localcontext(SUMS):
-            return [life for fill in fills if (life := self._take(fill)) is not None]
+            return [life for fill in fills if (life := self.take_next(fill)) is not None]
+
+    def copy(self) -> "Book":
+        """Return the same books, to go on with apart."""
+        return Book.of(self._key, self.state)
+
+    @classmethod
+    def of(cls, key: PositionKey, state: "BookState") -> "Book":
+        """Return the books of a subaccount and market as `state` told them."""
+        made = cls(key)
+        for name, value in zip(_STATE, state, strict=True):
+            setattr(made, name, value)
+        return made
+
+    @property
+    def state(self) -> "BookState":
+        """Everything that the books hold, in an order that never changes: text, numbers, decimals, times and None."""
+        return tuple(getattr(self, name) for name in _STATE)
 
     @property
     def net_size(self) -> Decimal:
@@ -204,9 +236,13 @@ class Book:
         with localcontext(SUMS):
             return self._told(self._size > ZERO, None)
 
-    def _take(self, fill: Fill) -> Life | None:
+    def take_next(self, fill: Fill) -> Life | None:
+        """Book a fill, for a caller that reckons with `SUMS` itself; returns the life that it ended."""
         size = fill.size
         paid = fill.paid
+        self.closed_pnl = ZERO
+        if self._since is None:
+            self._since = fill.created_at
         if self._began_at is None and self._size:
             self._began_at = fill.created_at
         if not size:
@@ -263,9 +299,13 @@ class Book:
         self.fees += share
         self._fills += 1
         self._size = ZERO if closing == held else self._size - closing if is_long else self._size + closing
-        if self._cost is not None:
+        if self._cost is None:
+            self.closed_pnl = None
+        else:
+            before = self._realized
             gained = self._taken - _part(self._cost, self._closed, self._base)
             self._realized = self._settled + gained if is_long else self._settled - gained
+            self.closed_pnl = self._realized - before
         if self._size:
             return None
         life = self._told(is_long, fill)
@@ -325,6 +365,16 @@ class Book:
         )
 
 
+BookState = tuple[Decimal | datetime | str | int | None, ...]
+"""What `Book.state` tells."""
+
+_STATE = (
+    "_size", "_since", "closed_pnl", "fees", "_realized", "_settled", "_taken", "_base", "_closed", "_cost",
+    "_is_complete", "_opened_by", "_began_at", "_began_height", "_fees_before", "_realized_before", "_fills",
+    "_max_size", "_entered", "_entered_for", "_exited", "_exited_for",
+)  # fmt: skip
+
+
 def _amount(fill: Fill) -> Decimal:
     """Return what a fill moved in USDC."""
     amount = fill.price * fill.size
@@ -345,7 +395,7 @@ def _part(whole: Decimal, part: Decimal, parts: Decimal) -> Decimal:
 def ledger_of(fills: Iterable[Fill], anchor: Anchor | None) -> Ledger:
     """Return the books after all `fills` of one subaccount and market, given in chain order."""
     listed = list(fills)
-    book = _opening(_key_of(listed), listed, anchor)
+    book = opening_book(_key_of(listed), listed, anchor)
     book.take_all(listed)
     return book.ledger
 
@@ -353,21 +403,20 @@ def ledger_of(fills: Iterable[Fill], anchor: Anchor | None) -> Ledger:
 def bookings(fills: Iterable[Fill], anchor: Anchor | None = None) -> Iterator[Booking]:
     """Return what each of the `fills` of one subaccount and market did, given in chain order."""
     listed = list(fills)
-    book = _opening(_key_of(listed), listed, anchor)
+    book = opening_book(_key_of(listed), listed, anchor)
     for fill in listed:
-        yield _booking(book, fill)
+        yield booking(book, fill)
 
 
-def _booking(book: Book, fill: Fill) -> Booking:
-    held, before = book.net_size, book.realized
+def booking(book: Book, fill: Fill) -> Booking:
+    """Book a fill and return what it did."""
+    held = book.net_size
     is_against = bool(held) and (held > ZERO) != (fill.side == Side.BUY)
-    is_known = not is_against or book.average_cost is not None
     with localcontext(SUMS):
         closed = min(abs(held), fill.size) if is_against else ZERO
         book.take(fill)
         share = ZERO if not closed else fill.paid if closed == fill.size else _part(fill.paid, closed, fill.size)
-        gained = None if not is_known else book.realized - before if closed else ZERO
-        return Booking(fill, closed, fill.size - closed, gained, share, book.net_size, book.average_cost)
+        return Booking(fill, closed, fill.size - closed, book.closed_pnl, share, book.net_size, book.average_cost)
 
 
 def stated_closed_pnl(fill: Fill) -> Decimal | None:
@@ -387,118 +436,11 @@ def stated_closed_pnl(fill: Fill) -> Decimal | None:
         return moved * min(fill.size, abs(size)) - fill.fee
 
 
-@dataclass(slots=True)
-class Kept:
-    """A book, how many fills it has taken, whether it began flat, the lives that ended and the ledger last told."""
-
-    book: Book
-    count: int
-    began_flat: bool
-    ended: list[Life]
-    ledger: Ledger
-
-
-class Ledgers:
-    """The books of every subaccount and market.
-
-    A fill at the end of its sequence is booked onto the held ledger; whatever else changes begins it anew. The result
-    is always that of `ledger_of` over all fills.
-
-    Args:
-        fills: the account's fills; `forget` is to be told what else than additions at the end changed in them.
-    """
-
-    def __init__(self, fills: Fills) -> None:
-        self._fills = fills
-        self._anchors: dict[PositionKey, Anchor] = {}
-        self._stated: dict[int, int | None] = {}
-        self._books: dict[PositionKey, Kept] = {}
-
-    def of(self, key: PositionKey) -> Ledger:
-        """Return the books of a subaccount and market."""
-        return self._kept(key).ledger
-
-    def lives(self, key: PositionKey) -> tuple[Life, ...]:
-        """Return the lives of a subaccount and market, oldest first, the running one last; their funding is apart."""
-        kept = self._kept(key)
-        running = kept.book.life
-        return tuple(kept.ended) if running is None else (*kept.ended, running)
-
-    def bookings(self, key: PositionKey) -> Iterator[Booking]:
-        """Return what each known fill of a subaccount and market did, oldest first."""
-        return bookings(self._fills.of(key), self._anchor(key))
-
-    def anchor(self, child: ChildState, height: int | None) -> None:
-        """Note what the venue stated of a whole subaccount, as of its own height or else of `height`."""
-        at = child.height if child.height is not None else height
-        self._stated[child.subaccount] = at
-        known = {key for key in (*self._anchors, *self._books) if key.subaccount == child.subaccount}
-        stated = {
-            PositionKey(child.subaccount, position.market): Anchor(position.net_size, position.entry_price, at)
-            for position in child.positions
-            if position.status == PositionStatus.OPEN
-        }
-        for key in known - set(stated):
-            self._anchors.pop(key, None)
-        self._anchors.update(stated)
-        for key in known | set(stated):
-            if not self._agrees(key):
-                self._books.pop(key, None)
-
-    def forget(self, keys: Iterable[PositionKey]) -> None:
-        """Begin anew the books whose fills changed elsewhere than at the end."""
-        for key in keys:
-            self._books.pop(key, None)
-
-    def _kept(self, key: PositionKey) -> Kept:
-        held = self._books.get(key)
-        count = self._fills.count(key)
-        if held is not None and held.count != count and not (held.count and self._continued(key, held, count)):
-            held = None
-        if held is None:
-            held = self._books[key] = self._whole(key, count)
-        return held
-
-    def _anchor(self, key: PositionKey) -> Anchor | None:
-        """Return what the venue stated of a position: also that there is none."""
-        if key in self._anchors or key.subaccount not in self._stated:
-            return self._anchors.get(key)
-        return Anchor(ZERO, None, self._stated[key.subaccount])
-
-    def _whole(self, key: PositionKey, count: int) -> Kept:
-        listed = list(self._fills.of(key))
-        book = _opening(key, listed, self._anchor(key))
-        began_flat = not book.net_size
-        ended = book.take_all(listed)
-        return Kept(book, count, began_flat, ended, book.ledger)
-
-    def _continued(self, key: PositionKey, held: Kept, count: int) -> bool:
-        """Book the fills that were added; returns False where the anchor speaks of one of them."""
-        added = list(islice(self._fills.last(key), count - held.count))[::-1]
-        anchor = self._anchor(key)
-        if anchor is not None and (anchor.height is None or added[0].height <= anchor.height):
-            return False
-        held.ended += held.book.take_all(added)
-        held.count, held.ledger = count, held.book.ledger
-        return True
-
-    def _agrees(self, key: PositionKey) -> bool:
-        """Return whether the held books began flat and give the size that the venue now states."""
-        held, anchor = self._books.get(key), self._anchor(key)
-        if held is None or anchor is None or anchor.height is None or held.count != self._fills.count(key):
-            return False
-        height = anchor.height
-        later = takewhile(lambda fill: fill.height > height, self._fills.last(key))
-        with localcontext(SUMS):
-            then = held.ledger.net_size - sum((fill.signed_size for fill in later), start=ZERO)
-        return held.began_flat and then == anchor.net_size
-
-
 def _key_of(fills: list[Fill]) -> PositionKey:
     return PositionKey(fills[0].subaccount, fills[0].market) if fills else PositionKey(0, "")
 
 
-def _opening(key: PositionKey, fills: list[Fill], anchor: Anchor | None) -> Book:
+def opening_book(key: PositionKey, fills: Sequence[Fill], anchor: Anchor | None) -> Book:
     """Return the books before the first known fill: flat, or what the venue's position implies."""
     since = fills[0].created_at if fills else None
     if anchor is None:

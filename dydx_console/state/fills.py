@@ -5,15 +5,16 @@ neither is known, by the position that each of them says it met (`domain.fill.ch
 fills that are known, not of their arrival.
 """
 
-from bisect import insort
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 from dydx_console.domain.fill import Fill, chained, merge_fill
 from dydx_console.domain.ids import PositionKey
 
-__all__ = ["Fills"]
+__all__ = ["Fills", "Places", "in_chain_order"]
 
 _NO_EVENT = "~"
 """Sorts after every event id."""
@@ -37,10 +38,57 @@ class Chain:
     count: int = 0
 
 
-class Fills:
-    """All known fills. A fill seen again completes the row that is held and counts once."""
+class Places:
+    """Places in the venue's order, kept as ranges without a hole."""
 
     def __init__(self) -> None:
+        self._ranges: list[list[int]] = []
+
+    def __contains__(self, place: int) -> bool:
+        index = bisect_right(self._ranges, place, key=lambda held: held[0]) - 1
+        return index >= 0 and place < self._ranges[index][1]
+
+    def add(self, place: int) -> None:
+        """Note a place."""
+        ranges = self._ranges
+        index = bisect_right(ranges, place, key=lambda held: held[0])
+        before = ranges[index - 1] if index else None
+        if before is not None and place <= before[1]:
+            before[1] = max(before[1], place + 1)
+        else:
+            before = [place, place + 1]
+            ranges.insert(index, before)
+            index += 1
+        if index < len(ranges) and ranges[index][0] <= before[1]:
+            before[1] = max(before[1], ranges.pop(index)[1])
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """The ranges, each with the place behind its last."""
+        return tuple((first, end) for first, end in self._ranges)
+
+    @classmethod
+    def of(cls, ranges: Iterable[tuple[int, int]]) -> "Places":
+        """Return places that were told as ranges."""
+        made = cls()
+        made._ranges = [[first, end] for first, end in sorted(ranges)]
+        return made
+
+
+class Fills:
+    """All known fills. A fill seen again completes the row that is held and counts once.
+
+    The oldest may be let go of, whole blocks at a time; they are counted on. A fill at or below that `horizon` that
+    comes again is known by its place; one whose place tells nothing goes into `late`.
+    """
+
+    def __init__(self) -> None:
+        self.horizon: int | None = None
+        """The block up to which fills were let go of, None before that."""
+        self.late: list[tuple[Fill, int | None]] = []
+        """Fills at or below the horizon of which it is not known whether they were let go of."""
+        self._gone = 0
+        self._gone_places = Places()
         self._by_id: dict[str, Fill] = {}
         self._places: dict[str, int] = {}
         self._chains: dict[PositionKey, Chain] = {}
@@ -52,6 +100,11 @@ class Fills:
         """Where the ids of fills that are new, or known better than before, are noted; None notes none."""
 
     def __len__(self) -> int:
+        return self._gone + len(self._by_id)
+
+    @property
+    def held(self) -> int:
+        """How many fills are held."""
         return len(self._by_id)
 
     def __iter__(self) -> Iterator[Fill]:
@@ -81,11 +134,11 @@ class Fills:
         return tuple(islice(every, count))
 
     def keys(self) -> Iterable[PositionKey]:
-        """Return every subaccount and market that has traded."""
+        """Return every subaccount and market with a fill that is held."""
         return self._chains.keys()
 
     def count(self, key: PositionKey) -> int:
-        """Return how many fills of a subaccount and market are known."""
+        """Return how many fills of a subaccount and market are held."""
         chain = self._chains.get(key)
         return 0 if chain is None else chain.count
 
@@ -110,6 +163,9 @@ class Fills:
         for index, fill in enumerate(fills):
             held = self._by_id.get(fill.id)
             is_placed = offset is not None and self._places.get(fill.id) != offset + index
+            if held is None and self.horizon is not None and fill.height <= self.horizon:
+                self._take_late(fill, None if offset is None else offset + index)
+                continue
             if offset is not None:
                 self._places[fill.id] = offset + index
             if held is None:
@@ -124,6 +180,56 @@ class Fills:
                 if self._replace(held, merged):
                     touched.add(_key(held))
         return tuple(new), touched
+
+    def cut(self, most: int) -> int | None:
+        """Return the block up to which fills must go for at most `most` to stay, None where none must."""
+        surplus, found = len(self._by_id) - most, None
+        for height in self._heights[:-1]:
+            if surplus <= 0:
+                break
+            surplus -= sum(len(self._chains[key].blocks[height].fills) for key in self._keys_at[height])
+            found = height
+        return found
+
+    def leaving(self, height: int) -> dict[PositionKey, list[Fill]]:
+        """Return the fills held up to a block, by subaccount and market, in chain order."""
+        found: dict[PositionKey, list[Fill]] = {}
+        for block in self._heights[: bisect_right(self._heights, height)]:
+            for key in self._keys_at[block]:
+                found.setdefault(key, []).extend(self._chains[key].blocks[block].fills)
+        return found
+
+    def let_go(self, height: int) -> None:
+        """Let go of every fill up to a block; they are counted on."""
+        for key, fills in self.leaving(height).items():
+            chain = self._chains[key]
+            gone = bisect_right(chain.heights, height)
+            for block in chain.heights[:gone]:
+                del chain.blocks[block]
+            del chain.heights[:gone]
+            chain.count -= len(fills)
+            self._gone += len(fills)
+            for fill in fills:
+                del self._by_id[fill.id]
+                place = self._places.pop(fill.id, None)
+                if place is not None:
+                    self._gone_places.add(place)
+            if not chain.count:
+                del self._chains[key]
+        for block in self._heights[: bisect_right(self._heights, height)]:
+            del self._keys_at[block]
+        del self._heights[: bisect_right(self._heights, height)]
+        self.horizon = height if self.horizon is None else max(self.horizon, height)
+
+    def begin_after(self, horizon: int, count: int, places: Places) -> None:
+        """Count `count` fills up to a block as known, with their places; those held of these blocks are dropped."""
+        self.let_go(horizon)
+        self.horizon, self._gone, self._gone_places = horizon, count, places
+        self.late.clear()
+
+    def _take_late(self, fill: Fill, place: int | None) -> None:
+        if place is None or place not in self._gone_places:
+            self.late.append((fill, place))
 
     def _note(self, fill_id: str) -> None:
         if self.unwritten is not None:
@@ -162,30 +268,13 @@ class Fills:
         return fills
 
     def _sorted(self, fills: list[Fill]) -> tuple[list[Fill], bool]:
-        ordered = sorted(fills, key=self._rank)
-        events = sum(fill.event_id is not None for fill in fills)
-        places = sum(fill.id in self._places for fill in fills)
-        if events == len(fills):
-            return ordered, True
-        if places == len(fills):
-            return sorted(fills, key=lambda fill: (self._places[fill.id], fill.id)), True
-        return chained(ordered, self._is_before), False
-
-    def _rank(self, fill: Fill) -> tuple[str, int, str]:
-        return fill.event_id or _NO_EVENT, self._places.get(fill.id, _NO_PLACE), fill.id
-
-    def _is_before(self, one: Fill, other: Fill) -> bool:
-        """Return whether event ids or places tell that `one` came before `other`."""
-        if one.event_id is not None and other.event_id is not None:
-            return one.event_id < other.event_id
-        if one.id in self._places and other.id in self._places:
-            return self._places[one.id] < self._places[other.id]
-        return False
+        return in_chain_order(fills, self._places)
 
     def _goes_first(self, one: Fill, other: Fill) -> bool:
-        if self._is_before(one, other) or self._is_before(other, one):
-            return self._is_before(one, other)
-        return self._rank(one) < self._rank(other)
+        places = self._places
+        if _is_before(places, one, other) or _is_before(places, other, one):
+            return _is_before(places, one, other)
+        return _rank(places, one) < _rank(places, other)
 
     def _note_block(self, key: PositionKey, height: int) -> None:
         keys = self._keys_at.get(height)
@@ -213,3 +302,28 @@ class Fills:
 
 def _key(fill: Fill) -> PositionKey:
     return PositionKey(fill.subaccount, fill.market)
+
+
+def in_chain_order(fills: list[Fill], places: Mapping[str, int]) -> tuple[list[Fill], bool]:
+    """Return fills of one position and block in chain order, and whether event ids or `places` alone give it."""
+    if len(fills) == 1:
+        return fills, fills[0].event_id is not None or fills[0].id in places
+    ordered = sorted(fills, key=partial(_rank, places))
+    if all(fill.event_id is not None for fill in fills):
+        return ordered, True
+    if all(fill.id in places for fill in fills):
+        return sorted(fills, key=lambda fill: (places[fill.id], fill.id)), True
+    return chained(ordered, partial(_is_before, places)), False
+
+
+def _rank(places: Mapping[str, int], fill: Fill) -> tuple[str, int, str]:
+    return fill.event_id or _NO_EVENT, places.get(fill.id, _NO_PLACE), fill.id
+
+
+def _is_before(places: Mapping[str, int], one: Fill, other: Fill) -> bool:
+    """Return whether event ids or places tell that `one` came before `other`."""
+    if one.event_id is not None and other.event_id is not None:
+        return one.event_id < other.event_id
+    if one.id in places and other.id in places:
+        return places[one.id] < places[other.id]
+    return False

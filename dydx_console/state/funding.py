@@ -8,7 +8,7 @@ comes back in the stream's figures when it is settled, so where these have moved
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 
 from dydx_console.domain.enums import PositionStatus
@@ -16,8 +16,10 @@ from dydx_console.domain.flows import FundingPayment
 from dydx_console.domain.ids import PositionKey, StreamVersion
 from dydx_console.domain.numbers import MATH, ZERO
 from dydx_console.domain.position import ChildState, Position
+from dydx_console.state.accounting import SUMS
+from dydx_console.state.pnl_days import DayBook
 
-__all__ = ["Funding"]
+__all__ = ["Funding", "PaidBefore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,31 @@ class Base:
 
 
 @dataclass(slots=True)
-class Line:
-    """One subaccount and market. `carried` is what moved between the last payments read and the base."""
+class PaidBefore:
+    """Payments that are not held one by one: their sum and newest block by subaccount and market, and by day."""
 
+    days: DayBook
+    totals: dict[PositionKey, Decimal] = field(default_factory=dict)
+    newest: dict[PositionKey, int] = field(default_factory=dict)
+
+    def take(self, payments: Iterable[FundingPayment]) -> None:
+        """Add payments."""
+        with localcontext(SUMS):
+            for payment in payments:
+                key = PositionKey(payment.subaccount, payment.market)
+                self.totals[key] = self.totals.get(key, ZERO) + payment.payment
+                self.newest[key] = max(self.newest.get(key, 0), payment.height)
+                self.days.pay(payment)
+
+
+@dataclass(slots=True)
+class Line:
+    """One subaccount and market. `carried` is what moved between the last payments read and the base, `before` the sum
+    of the payments up to the block `floor`, which are not held.
+    """
+
+    before: Decimal = ZERO
+    floor: int = -1
     payments: dict[int, FundingPayment] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     base: Base = field(default_factory=Base)
@@ -54,9 +78,9 @@ class Line:
     def add_up(self) -> None:
         """Sum the payments anew."""
         height = self.base.height
-        self.paid = sum((p.payment for p in self.payments.values()), start=ZERO)
+        self.paid = sum((p.payment for p in self.payments.values()), start=self.before)
         told = (p.payment for p in self.payments.values() if height is None or p.height <= height)
-        self.paid_to_base = sum(told, start=ZERO)
+        self.paid_to_base = sum(told, start=self.before)
 
     def total(self) -> Decimal:
         """Return payments and movement."""
@@ -75,9 +99,17 @@ class Line:
 
 
 class Funding:
-    """What funding has brought (positive) or cost, in USDC."""
+    """What funding has brought (positive) or cost, in USDC.
 
-    def __init__(self) -> None:
+    Args:
+        days: where the payments are added up by day.
+    """
+
+    def __init__(self, days: DayBook | None = None) -> None:
+        self._days = DayBook(UTC) if days is None else days
+        self._before: PaidBefore | None = None
+        self.revision = 0
+        """Grows with every payment that is new or another."""
         self._lines: dict[PositionKey, Line] = {}
         self._known = False
 
@@ -97,9 +129,21 @@ class Funding:
         line = self._lines.get(key)
         return () if line is None else tuple(line.payments[height] for height in sorted(line.payments))
 
+    def held(self, key: PositionKey) -> Decimal | None:
+        """Return the total less the payments that are not held one by one, None while payments have not been read."""
+        total, line = self.total(key), self._lines.get(key)
+        with localcontext(MATH):
+            return total if total is None or line is None else total - line.before
+
+    def floor(self, key: PositionKey) -> int:
+        """Return the block up to which payments are not held one by one, −1 where all are."""
+        line = self._lines.get(key)
+        return -1 if line is None else line.floor
+
     def keys(self) -> set[PositionKey]:
         """Return every subaccount and market with funding."""
-        return {key for key, line in self._lines.items() if line.payments or line.rows or line.carried}
+        lines = self._lines.items()
+        return {key for key, line in lines if line.payments or line.rows or line.carried or line.floor >= 0}
 
     def recall(self, payments: Iterable[FundingPayment]) -> tuple[FundingPayment, ...]:
         """Add payments that an earlier run knew, which say nothing of what came since; returns those not held."""
@@ -113,10 +157,35 @@ class Funding:
         new: list[FundingPayment] = []
         for payment in payments:
             line = self._lines.setdefault(PositionKey(payment.subaccount, payment.market), Line())
-            if line.payments.get(payment.height) != payment:
-                line.payments[payment.height] = payment
-                new.append(payment)
+            held = line.payments.get(payment.height)
+            if held == payment or payment.height <= line.floor:
+                continue
+            line.payments[payment.height] = payment
+            new.append(payment)
+            if held is None:
+                self._days.pay(payment)
+            else:
+                self._days.amend(held, payment)
+        self.revision += len(new)
         return tuple(new)
+
+    def begin_after(self, before: PaidBefore) -> None:
+        """Count payments as known that are not held one by one; those held of the same blocks are dropped."""
+        with localcontext(MATH):
+            if self._before is not None:
+                self._days.release(self._before.days)
+            self._before = before
+            self._days.absorb(before.days)
+            for key in before.totals:
+                self._lines.setdefault(key, Line())
+            for key, line in self._lines.items():
+                line.before, line.floor = before.totals.get(key, ZERO), before.newest.get(key, -1)
+                for height in [height for height in line.payments if height <= line.floor]:
+                    gone = DayBook(self._days.zone)
+                    gone.pay(line.payments.pop(height))
+                    self._days.release(gone)
+                line.add_up()
+        self.revision += 1
 
     def take_payments(
         self, payments: Iterable[FundingPayment], subaccount: int | None = None

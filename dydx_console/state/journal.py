@@ -14,10 +14,12 @@ __all__ = ["Coverage", "Unwritten"]
 class Unwritten:
     """Names of what has changed, and rows that were not known, since the journal was last given them.
 
-    `orders` tells for each id who told of it last: STREAM, SNAPSHOT, REST, FILL or HEIGHT.
+    `orders` tells for each id who told of it last: STREAM, SNAPSHOT, REST, FILL or HEIGHT. `late` are fills, with their
+    places, that are older than all that are held.
     """
 
     fills: set[str] = field(default_factory=set)
+    late: list[tuple[Fill, int | None]] = field(default_factory=list)
     orders: dict[str, str] = field(default_factory=dict)
     transfers: list[Transfer] = field(default_factory=list)
     payments: list[FundingPayment] = field(default_factory=list)
@@ -31,9 +33,9 @@ class Unwritten:
 
     def taken(self) -> "Unwritten":
         """Return everything, and begin anew."""
-        taken = Unwritten(set(self.fills), self.orders, self.transfers, self.payments, self.rewards)
+        taken = Unwritten(set(self.fills), self.late, self.orders, self.transfers, self.payments, self.rewards)
         self.fills.clear()
-        self.orders, self.transfers, self.payments, self.rewards = {}, [], [], []
+        self.late, self.orders, self.transfers, self.payments, self.rewards = [], {}, [], [], []
         return taken
 
 

@@ -4,16 +4,37 @@ A life begins with the fill that opens the position and ends with the one that b
 ends one and begins the next. Each is named by its subaccount, its market and the fill that opened it.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
+from typing import Protocol
 
 from dydx_console.domain.flows import FundingPayment
 from dydx_console.domain.ids import PositionKey
 from dydx_console.domain.numbers import MATH, ZERO
 
-__all__ = ["Life", "funded"]
+__all__ = ["Life", "Lived", "funded", "funding_of"]
+
+
+class Lived(Protocol):
+    """What tells to which life a payment belongs."""
+
+    @property
+    def side(self) -> str:
+        """LONG or SHORT."""
+        ...
+
+    @property
+    def opened_height(self) -> int | None:
+        """The block that opened it, None before the known fills."""
+        ...
+
+    @property
+    def closed_height(self) -> int | None:
+        """The block that ended it, None while it runs."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +92,35 @@ def funded(lives: Sequence[Life], payments: Iterable[FundingPayment], total: Dec
     """
     if total is None or not lives:
         return tuple(lives)
-    sums = [ZERO] * len(lives)
-    apart = ZERO
+    sums, apart = funding_of(lives, payments)
     with localcontext(MATH):
-        for payment in payments:
-            place = _paid_in(lives, payment)
-            if place is None:
-                apart += payment.payment
-            else:
-                sums[place] += payment.payment
         sums[-1] += total - sum(sums, start=apart)
     return tuple(replace(life, funding=paid) for life, paid in zip(lives, sums, strict=True))
 
 
-def _paid_in(lives: Sequence[Life], payment: FundingPayment) -> int | None:
-    """Return which life a payment belongs to: the one that stood after its block's fills, or else ended in it."""
+def funding_of(lives: Sequence[Lived], payments: Iterable[FundingPayment]) -> tuple[list[Decimal], Decimal]:
+    """Return what payments brought each of the lives of one subaccount and market, oldest first, and what none of them.
+
+    A payment belongs to the life that its block left open, or else to one that ended in that block.
+    """
+    sums = [ZERO] * len(lives)
+    apart = ZERO
+    begins = [-1 if life.opened_height is None else life.opened_height for life in lives]
+    with localcontext(MATH):
+        for payment in payments:
+            place = _paid_in(lives, bisect_right(begins, payment.height), payment)
+            if place is None:
+                apart += payment.payment
+            else:
+                sums[place] += payment.payment
+    return sums, apart
+
+
+def _paid_in(lives: Sequence[Lived], begun: int, payment: FundingPayment) -> int | None:
+    """Return which of the first `begun` lives a payment belongs to."""
     ended: int | None = None
-    for place in range(len(lives) - 1, -1, -1):
+    for place in range(begun - 1, -1, -1):
         life = lives[place]
-        if life.opened_height is not None and life.opened_height > payment.height:
-            continue
         if life.closed_height is None or life.closed_height > payment.height:
             return place
         if life.closed_height < payment.height:
@@ -99,5 +129,5 @@ def _paid_in(lives: Sequence[Life], payment: FundingPayment) -> int | None:
     return ended
 
 
-def _is_of_side(life: Life, payment: FundingPayment) -> bool:
+def _is_of_side(life: Lived, payment: FundingPayment) -> bool:
     return (life.side == "LONG") == (payment.net_size > ZERO)

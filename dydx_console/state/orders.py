@@ -6,10 +6,11 @@ by rule, and an end that only a snapshot's silence proves comes last. The rules 
 """
 
 from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any, NamedTuple
 
 from dydx_console.domain.enums import OrderFlags, OrderStatus, RemovalReason
@@ -138,6 +139,25 @@ class Orders:
             record.order = None
         return record is not None
 
+    def let_go(self, most: int, is_ended: Callable[[Order], bool]) -> set[str]:
+        """Let go of the ended orders beyond the newest `most`; returns their ids."""
+        ended = [record for record in self._records.values() if is_ended(self._settled(record))]
+        ended.sort(key=lambda record: _height(self._settled(record)))
+        gone = {record.id for record in ended[: max(len(ended) - most, 0)]}
+        for order_id in gone:
+            del self._records[order_id]
+            self._executed.pop(order_id, None)
+        self._ids = [order_id for order_id in self._ids if order_id not in gone]
+        return gone
+
+    def forget_executions(self, most: int) -> None:
+        """Forget the oldest executions of orders that are not known, beyond `most` in all."""
+        surplus = len(self._executed) - most
+        if surplus > 0:
+            unknown = (order_id for order_id in self._executed if order_id not in self._records)
+            for order_id in list(islice(unknown, surplus)):
+                del self._executed[order_id]
+
     def _take(self, patch: OrderPatch, version: StreamVersion, index: int) -> Record:
         record = self._record(patch, version.connection)
         row = Row(version, index, of_parent(patch) if patch.flags == OrderFlags.TWAP_SUBORDER else patch)
@@ -226,3 +246,8 @@ class Orders:
         if record.rows and record.rows[-1].version.connection >= absence.version.connection:
             return False
         return record.rest is None or record.rest.connection < absence.version.connection
+
+
+def _height(order: Order) -> int:
+    """Return the block in which an order was last told of, 0 where none is known."""
+    return order.updated_at_height or order.created_at_height or order.good_til_block or 0

@@ -12,17 +12,20 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment, Reward
 from dydx_console.domain.ids import PositionKey
 from dydx_console.domain.numbers import ZERO
 from dydx_console.state.accounting import SUMS, Booking
 
 __all__ = [
+    "Booked",
     "DayBook",
     "DayPnl",
     "NetMark",
     "Span",
     "SpanPnl",
+    "Sums",
     "ZoneError",
     "day_of",
     "day_start",
@@ -129,26 +132,70 @@ def first_day(span: Span, today: date) -> date | None:
 
 @dataclass(slots=True)
 class Sums:
-    """What one day brought in one subaccount and market, while it is being added up."""
+    """What one day brought in one subaccount and market, while it is being added up.
 
-    realized: Decimal | None = ZERO
+    `unknown` counts fills that closed what nobody knows the cost of; they are not in `realized`.
+    """
+
+    realized: Decimal = ZERO
+    unknown: int = 0
     fees: Decimal = ZERO
     funding: Decimal = ZERO
     volume: Decimal = ZERO
     fills: int = 0
+    payments: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing happened."""
+        return not self.fills and not self.payments
 
     def add(self, other: "Sums") -> None:
-        """Add another's figures; unknown stays unknown."""
-        known = self.realized is not None and other.realized is not None
-        self.realized = self.realized + other.realized if known else None  # type: ignore[operator]
+        """Add another's figures."""
+        self.realized += other.realized
+        self.unknown += other.unknown
         self.fees += other.fees
         self.funding += other.funding
         self.volume += other.volume
         self.fills += other.fills
+        self.payments += other.payments
+
+    def remove(self, other: "Sums") -> None:
+        """Take figures away that were added before."""
+        self.realized -= other.realized
+        self.unknown -= other.unknown
+        self.fees -= other.fees
+        self.funding -= other.funding
+        self.volume -= other.volume
+        self.fills -= other.fills
+        self.payments -= other.payments
+
+    def take(self, fill: Fill, closed_pnl: Decimal | None) -> None:
+        """Add what a fill did."""
+        if closed_pnl is None:
+            self.unknown += 1
+        elif closed_pnl:
+            self.realized += closed_pnl
+        self.fees += fill.paid
+        self.volume += fill.price * fill.size
+        self.fills += 1
 
     def told(self, day: date, key: PositionKey | None) -> DayPnl:
         """Return the figures as they stand."""
-        return DayPnl(day, key, self.realized, self.fees, self.funding, self.volume, self.fills)
+        realized = None if self.unknown else self.realized
+        return DayPnl(day, key, realized, self.fees, self.funding, self.volume, self.fills)
+
+
+class Booked(NamedTuple):
+    """What was booked in a range: by subaccount and market and in all; the range's first and last day, and whether
+    nothing had been booked before it.
+    """
+
+    first: date | None
+    today: date
+    rows: dict[PositionKey, Sums]
+    every: Sums
+    is_first: bool
 
 
 class Bounds(NamedTuple):
@@ -173,19 +220,57 @@ class DayBook:
 
     def take(self, booking: Booking) -> None:
         """Add what a fill did."""
-        fill = booking.fill
         with localcontext(SUMS):
-            sums = self._of(fill.created_at, PositionKey(fill.subaccount, fill.market))
-            known = sums.realized is not None and booking.closed_pnl is not None
-            sums.realized = sums.realized + booking.closed_pnl if known else None  # type: ignore[operator]
-            sums.fees += fill.paid
-            sums.volume += fill.price * fill.size
-            sums.fills += 1
+            self.add(booking.fill, booking.closed_pnl)
+
+    def add(self, fill: Fill, closed_pnl: Decimal | None) -> None:
+        """Add what a fill did, for a caller that reckons with `SUMS` itself."""
+        self._of(fill.created_at, PositionKey(fill.subaccount, fill.market)).take(fill, closed_pnl)
+
+    def absorb(self, other: "DayBook") -> None:
+        """Add everything of another book of the same zone, rewards aside."""
+        with localcontext(SUMS):
+            for day, rows in other._sums.items():
+                mine = self._sums.setdefault(day, {})
+                for key, sums in rows.items():
+                    mine.setdefault(key, Sums()).add(sums)
+
+    def release(self, other: "DayBook") -> None:
+        """Take everything of another book away, which was added before, rewards aside."""
+        with localcontext(SUMS):
+            for day, rows in other._sums.items():
+                mine = self._sums[day]
+                for key, sums in rows.items():
+                    mine[key].remove(sums)
+                    if mine[key].is_empty:
+                        del mine[key]
+                if not mine:
+                    del self._sums[day]
+
+    @property
+    def rows(self) -> tuple[tuple[date, PositionKey, Sums], ...]:
+        """Every day, subaccount and market with its sums, oldest day first."""
+        return tuple((day, key, self._sums[day][key]) for day in sorted(self._sums) for key in sorted(self._sums[day]))
+
+    def put(self, day: date, key: PositionKey, sums: Sums) -> None:
+        """Add the sums of a day, subaccount and market, as `rows` told them."""
+        with localcontext(SUMS):
+            self._sums.setdefault(day, {}).setdefault(key, Sums()).add(sums)
 
     def pay(self, payment: FundingPayment) -> None:
         """Add a funding payment."""
         with localcontext(SUMS):
-            self._of(payment.created_at, PositionKey(payment.subaccount, payment.market)).funding += payment.payment
+            sums = self._of(payment.created_at, PositionKey(payment.subaccount, payment.market))
+            sums.funding += payment.payment
+            sums.payments += 1
+
+    def amend(self, payment: FundingPayment, now: FundingPayment) -> None:
+        """Replace a funding payment that was added before."""
+        with localcontext(SUMS):
+            sums = self._of(payment.created_at, PositionKey(payment.subaccount, payment.market))
+            sums.funding -= payment.payment
+            sums.payments -= 1
+        self.pay(now)
 
     def reward(self, reward: Reward) -> None:
         """Add a trading reward; it is in the chain's token and in no PNL."""
@@ -214,6 +299,10 @@ class DayBook:
         `marks` are earlier standings of the net PNL, oldest first. The one that counts is the last before the range
         began; where nothing had been booked until then the standing was zero.
         """
+        return self.worth(span, self.booked(span, now), net, marks)
+
+    def booked(self, span: Span, now: datetime) -> Booked:
+        """Return what was booked in a range that ends `now`: the part of `span` that prices leave alone."""
         today = day_of(now, self.zone)
         first = first_day(span, today)
         with localcontext(SUMS):
@@ -221,29 +310,29 @@ class DayBook:
             every = Sums()
             for sums in rows.values():
                 every.add(sums)
-            before, marked_at = self._standing(first, marks)
+        begun = min(self._sums, default=None)
+        return Booked(first, today, rows, every, first is None or begun is None or begun >= first)
+
+    def worth(self, span: Span, booked: Booked, net: Decimal | None, marks: Sequence[NetMark]) -> SpanPnl:
+        """Return the PNL of a range of which is known what was booked in it."""
+        first, today, rows, every, _ = booked
+        start = None if first is None else day_start(first, self.zone)
+        with localcontext(SUMS):
+            before, marked_at = (ZERO, None) if booked.is_first else _standing(start, marks)
             gained = None if net is None or before is None else net - before
-            booked = None if every.realized is None else every.realized - every.fees + every.funding
+            realized = None if every.unknown else every.realized
+            settled = None if realized is None else realized - every.fees + every.funding
             return SpanPnl(
                 span=span,
-                start=None if first is None else day_start(first, self.zone),
-                realized=every.realized,
-                unrealized=None if gained is None or booked is None else gained - booked,
+                start=start,
+                realized=realized,
+                unrealized=None if gained is None or settled is None else gained - settled,
                 fees=every.fees,
                 funding=every.funding,
                 net=gained,
                 marked_at=marked_at,
                 by_market=tuple(rows[key].told(first or today, key) for key in sorted(rows)),
             )
-
-    def _standing(self, first: date | None, marks: Sequence[NetMark]) -> tuple[Decimal | None, datetime | None]:
-        """Return the net PNL when the range began, None where it is not known, and when it was marked."""
-        begun = min(self._sums, default=None)
-        if first is None or begun is None or begun >= first:
-            return ZERO, None
-        start = day_start(first, self.zone)
-        mark = max((mark for mark in marks if mark.at <= start), key=lambda mark: mark.at, default=None)
-        return (None, None) if mark is None else (mark.net, mark.at)
 
     def _totals(self, first: date | None, last: date) -> dict[PositionKey, Sums]:
         rows: dict[PositionKey, Sums] = {}
@@ -277,3 +366,10 @@ class DayBook:
 
 def _holds(day: date, first: date | None, last: date | None) -> bool:
     return (first is None or first <= day) and (last is None or day <= last)
+
+
+def _standing(start: datetime | None, marks: Sequence[NetMark]) -> tuple[Decimal | None, datetime | None]:
+    """Return the net PNL when a range began, None where it is not known, and when it was marked."""
+    earlier = (mark for mark in marks if start is not None and mark.at <= start)
+    mark = max(earlier, key=lambda mark: mark.at, default=None)
+    return (None, None) if mark is None else (mark.net, mark.at)

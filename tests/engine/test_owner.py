@@ -30,6 +30,7 @@ from dydx_console.engine.control import (
 )
 from dydx_console.engine.runtime import Engine
 from dydx_console.journal.files import OwnerLock
+from dydx_console.journal.schema import MIGRATIONS
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +140,7 @@ class TestJournalsThatCannotBeUsed:
             assert notices(engine).count("JOURNAL OFF") == 1
             if trouble == "newer":
                 with closing(sqlite3.connect(place.path(1))) as connection:
-                    connection.execute("PRAGMA user_version=1")
+                    connection.execute(f"PRAGMA user_version={MIGRATIONS[-1].number}")
             else:
                 root.unlink()
             until(engine, mode(JournalMode.KEPT))

@@ -174,6 +174,29 @@ def test_what_is_kept_is_what_was_shown(venue: SimUrls, tmp_path: Path) -> None:
     assert heights == [(shown.height,)]
 
 
+def test_lives_and_bookings_are_kept_while_it_runs_and_after_older_fills_came(venue: SimUrls, tmp_path: Path) -> None:
+    """The journal gets a fill from before all others, as a fetch of older history writes it: the state hears of it."""
+    with started(engine_on(network_of(venue), venue.account, journal=tmp_path)) as engine:
+        until(engine, is_live)
+        wait_for(lambda: rows(tmp_path, venue, "SELECT key FROM lives") or None, str, 60.0)
+        unbooked = (
+            "SELECT id FROM fills WHERE is_booked = 0 AND created_at < (SELECT max(created_at) FROM fills) - 9000000"
+        )
+        wait_for(lambda: True if not rows(tmp_path, venue, unbooked) else None, str, 60.0)
+    ((known,),) = rows(tmp_path, venue, "SELECT count(*) FROM fills")
+    ancient = fill(
+        "ancient", "BUY", "0.5", "7", height=1, market="OLD-USD", created_at=datetime(2020, 1, 1, tzinfo=UTC)
+    )
+    asyncio.run(written(tmp_path, venue, ancient))
+    with started(engine_on(network_of(venue), venue.account, journal=tmp_path)) as engine:
+        until(engine, lambda snapshot: is_live(snapshot) and snapshot.fills_known > known)
+        found = "SELECT opened_by, max_size FROM lives WHERE market = 'OLD-USD' AND closed_at IS NULL"
+        life = wait_for(lambda: rows(tmp_path, venue, found) or None, str, 60.0)
+        assert life == [("ancient", "0.5")]
+        booked = rows(tmp_path, venue, "SELECT closed_pnl, net_size, average_cost FROM fills WHERE id = 'ancient'")
+        assert booked == [("0", "0.5", "7")]
+
+
 def mode_of(engine: Engine) -> str:
     snapshot = engine.mailbox.latest()
     return "" if snapshot is None else str(snapshot.journal.mode)

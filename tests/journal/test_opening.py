@@ -18,11 +18,14 @@ from builders import START, fill
 from journal_help import ME, check, contents, database, intent, note, running
 
 from dydx_console.journal.files import Place
+from dydx_console.journal.opening import Opening
 from dydx_console.journal.reader import open_reader
 from dydx_console.journal.schema import MIGRATIONS, Migration
+from dydx_console.journal.statements import FILL_COLUMNS
 from dydx_console.journal.writer import open_journal
 from dydx_console.ports.clock import ManualClock
 from dydx_console.ports.journal import (
+    BookedFill,
     Cursor,
     History,
     HistoryQuery,
@@ -35,8 +38,9 @@ from dydx_console.ports.journal import (
 )
 
 ROOT = Path(__file__).parent.parent.parent
-NEXT = (*MIGRATIONS, Migration(2, ("ALTER TABLE fills ADD COLUMN note TEXT", "CREATE TABLE extra (x INTEGER)")))
-BROKEN = (*MIGRATIONS, Migration(2, ("CREATE TABLE extra (x INTEGER)", "UPDATE fills SET nothing = 1")))
+KNOWN = MIGRATIONS[-1].number
+NEXT = (*MIGRATIONS, Migration(KNOWN + 1, ("ALTER TABLE fills ADD COLUMN note TEXT", "CREATE TABLE extra (x INTEGER)")))
+BROKEN = (*MIGRATIONS, Migration(KNOWN + 1, ("CREATE TABLE extra (x INTEGER)", "UPDATE fills SET nothing = 1")))
 
 
 def mode(path: Path) -> int:
@@ -324,9 +328,9 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     async with running(tmp_path, migrations=NEXT):
         pass
     before = database(tmp_path).read_bytes()
-    with pytest.raises(JournalNewerError, match="schema 2") as caught:
+    with pytest.raises(JournalNewerError, match=f"schema {KNOWN + 1}") as caught:
         await open_journal(tmp_path, ME, ManualClock())
-    assert (caught.value.found, caught.value.known) == (2, 1)
+    assert (caught.value.found, caught.value.known) == (KNOWN + 1, KNOWN)
     assert database(tmp_path).read_bytes() == before
     assert not list(tmp_path.rglob("*.damaged-*"))
 
@@ -336,7 +340,7 @@ async def test_an_older_schema_is_copied_and_brought_up_to_date(tmp_path: Path) 
     before = contents(database(tmp_path))
     async with running(tmp_path, migrations=NEXT) as journal:
         recovery = journal.recovery
-        assert recovery.migrated_from == 1
+        assert recovery.migrated_from == KNOWN
         assert not recovery.is_new
         assert recovery.backup is not None
         (sentence,) = recovery.sentences
@@ -348,6 +352,25 @@ async def test_an_older_schema_is_copied_and_brought_up_to_date(tmp_path: Path) 
     assert "extra" in contents(database(tmp_path))
     async with running(tmp_path, migrations=NEXT) as journal:
         assert journal.recovery.migrated_from is None
+
+
+async def test_a_journal_of_the_first_schema_goes_on_as_it_is_and_is_booked_afresh(tmp_path: Path) -> None:
+    place = Place(tmp_path, ME)
+    place.make_folders()
+    recovery = Opening(place, ManualClock(utc=START), MIGRATIONS[:1]).open()
+    with closing(sqlite3.connect(recovery.path)) as connection:
+        row = (*FILL_COLUMNS.encode(fill("old", event_id="e")), 7)
+        names = ", ".join((*FILL_COLUMNS, "place"))
+        connection.execute(f"INSERT INTO fills ({names}) VALUES ({', '.join('?' * len(row))})", row)
+        connection.commit()
+    before = contents(recovery.path)
+    async with running(tmp_path) as journal:
+        assert journal.recovery.migrated_from == 1
+        assert journal.recovery.backup is not None
+        assert contents(journal.recovery.backup) == before
+        page = await journal.history.booked_fills(HistoryQuery())
+        assert page.rows == (BookedFill(fill("old", event_id="e")),)
+        assert (await journal.history.unbooked()).since == fill("old").created_at
 
 
 async def test_what_only_the_log_has_is_in_the_copy(tmp_path: Path) -> None:
@@ -389,7 +412,7 @@ except Exception as error:
     child = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert child.stdout == "JournalMigrationError None\n", child.stderr
     assert contents(database(tmp_path)) == before
-    assert not list(tmp_path.rglob("*.schema1-*"))
+    assert not list(tmp_path.rglob(f"*.schema{KNOWN}-*"))
 
 
 async def test_a_migration_killed_in_its_middle_is_made_again(tmp_path: Path) -> None:
@@ -402,20 +425,20 @@ from dydx_console.journal.schema import MIGRATIONS, Migration
 from dydx_console.journal.writer import open_journal
 from dydx_console.ports.clock import SystemClock
 from dydx_console.ports.journal import JournalId
-slow = (*MIGRATIONS, Migration(2, ("CREATE TABLE extra (x INTEGER)", "DELETE FROM fills", "{forever}")))
+slow = (*MIGRATIONS, Migration({KNOWN + 1}, ("CREATE TABLE extra (x INTEGER)", "DELETE FROM fills", "{forever}")))
 asyncio.run(open_journal(Path({str(tmp_path)!r}), JournalId(*{tuple(ME)!r}), SystemClock(), migrations=slow))
 """
     child = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
     folder = database(tmp_path).parent
     async with asyncio.timeout(30):
-        while not list(folder.glob("*.schema1-*")):  # noqa: ASYNC110 - another process makes it
+        while not list(folder.glob(f"*.schema{KNOWN}-*")):  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
     child.kill()
     child.wait()
     assert len(contents(database(tmp_path))["fills"]) == 200
     async with running(tmp_path, migrations=NEXT) as journal:
-        assert journal.recovery.migrated_from == 1
+        assert journal.recovery.migrated_from == KNOWN
 
 
 # Chains that began anew

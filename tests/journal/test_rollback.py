@@ -15,7 +15,8 @@ from dydx_console.journal.schema import MIGRATIONS, Migration
 from dydx_console.ports.journal import History, HistoryQuery, JournalNewerError
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "rollback.md"
-NEXT = (*MIGRATIONS, Migration(2, ("ALTER TABLE fills ADD COLUMN note TEXT",)))
+KNOWN = MIGRATIONS[-1].number
+NEXT = (*MIGRATIONS, Migration(KNOWN + 1, ("ALTER TABLE fills ADD COLUMN note TEXT",)))
 
 
 def commands() -> list[str]:
@@ -25,7 +26,7 @@ def commands() -> list[str]:
 
 
 def run(script: str, path: Path) -> None:
-    environment = {"PATH": "/usr/bin:/bin", "FOLDER": str(path.parent), "NAME": path.name, "SCHEMA": "1"}
+    environment = {"PATH": "/usr/bin:/bin", "FOLDER": str(path.parent), "NAME": path.name, "SCHEMA": str(KNOWN)}
     done = subprocess.run(["sh", "-eu", "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -35,7 +36,7 @@ async def upgraded(root: Path) -> None:
         journal.write([fill("before")])
         await journal.record(intent())
     async with running(root, migrations=NEXT) as journal:
-        assert journal.recovery.migrated_from == 1
+        assert journal.recovery.migrated_from == KNOWN
         journal.write([fill("since")])
 
 
@@ -86,8 +87,8 @@ async def test_a_log_that_was_left_by_a_crash_goes_with_its_journal(tmp_path: Pa
 async def test_of_several_copies_the_newest_of_the_schema_is_taken(tmp_path: Path) -> None:
     path = database(tmp_path)
     await upgraded(tmp_path)
-    (path.parent / f"{path.name}.schema1-20250101T000000Z").write_bytes(b"an old copy")
-    (path.parent / f"{path.name}.schema3-20300101T000000Z").write_bytes(b"another schema")
+    (path.parent / f"{path.name}.schema{KNOWN}-20250101T000000Z").write_bytes(b"an old copy")
+    (path.parent / f"{path.name}.schema{KNOWN + 2}-20300101T000000Z").write_bytes(b"another schema")
     away, back, _ = commands()
     run(away, path)
     run(back, path)

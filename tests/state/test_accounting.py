@@ -18,12 +18,12 @@ from dydx_console.state.accounting import (
     Anchor,
     Book,
     Ledger,
-    Ledgers,
     bookings,
     ledger_of,
     stated_closed_pnl,
 )
 from dydx_console.state.fills import Fills
+from dydx_console.state.ledgers import Ledgers
 from dydx_console.state.pnl import market_pnl
 
 D = Decimal

@@ -14,9 +14,10 @@ from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment
 from dydx_console.domain.ids import PositionKey
 from dydx_console.ports.journal import PositionLife
-from dydx_console.state.accounting import SUMS, Book, Ledgers
+from dydx_console.state.accounting import SUMS, Book
 from dydx_console.state.console import ConsoleState, Watched
 from dydx_console.state.fills import Fills
+from dydx_console.state.ledgers import Ledgers
 from dydx_console.state.lives import Life, funded
 
 D = Decimal

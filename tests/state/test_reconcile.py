@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from builders import ADDRESS, at_height, child, fill, position
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dydx_console.domain.events import AccountRead, FillsRead, FundingRead, TransfersRead
 from dydx_console.domain.fill import Fill
@@ -21,9 +24,10 @@ from dydx_console.domain.venue_pnl import (
     VenueTick,
     VenueTrade,
 )
-from dydx_console.state.accounting import Ledgers, bookings
+from dydx_console.state.accounting import bookings
 from dydx_console.state.console import ConsoleState, Watched
 from dydx_console.state.fills import Fills
+from dydx_console.state.ledgers import Ledgers
 from dydx_console.state.reconcile import (
     Difference,
     Scope,
@@ -341,3 +345,25 @@ def test_the_console_compares_everything_that_the_indexer_has_stated() -> None:
     stranger = TradeHistoryRead("dydx1other", (wrong,), 1, 1.0)
     other = state_with(FillsRead(ADDRESS, WHOLE, True, 1.0, 0), stranger)
     assert other.differences() == ()
+
+
+@given(st.data())
+def test_walking_from_point_to_point_is_summing_up_each_span(data: st.DataObject) -> None:
+    """What a span brought is the cash, fees and funding of its blocks, and what its positions' value changed by."""
+    amounts = st.decimals("0.01", "50", places=2)
+    drawn = data.draw(st.lists(st.tuples(st.integers(1, 9), amounts, amounts, st.sampled_from(("BUY", "SELL")))))
+    fills = tuple(
+        fill(f"f{number}", side, str(size), str(price), height, fee=D("0.01"))
+        for number, (height, size, price, side) in enumerate(drawn)
+    )
+    sizes = {height: sum((f.signed_size for f in fills if f.height <= height), D(0)) for height in range(1, 10)}
+    price = {height: data.draw(amounts) for height in range(1, 10)}
+    payments = [payment(height, str(size), str(price[height]), "0.5") for height, size in sizes.items()]
+    heights = sorted(data.draw(st.sets(st.integers(1, 9), min_size=2)))
+    found = {d.at: d.ours for d in pnl_differences(SCOPE, [point(h, "1e6" if i % 2 else "-1e6")
+             for i, h in enumerate(heights)], fills, payments)}  # fmt: skip
+    for first, last in pairwise(heights):
+        inside = [f for f in fills if first < f.height <= last]
+        cash = sum((-f.signed_size * f.price - f.fee for f in inside), D(0)) + D("0.5") * (last - first)
+        gained = sizes[last] * price[last] - sizes[first] * price[first]
+        assert found[at_height(last)] == cash + gained
