@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dydx_console.domain.events import JournalTold
 from dydx_console.domain.journal import JournalMode, JournalView
+from dydx_console.engine.bookkeeping import Bookkeeper
 from dydx_console.engine.control import ControlError, ControlServer, Handler, SilentError, ask, control_path
 from dydx_console.engine.gate import Gate
 from dydx_console.engine.journaling import Journaling
@@ -86,6 +88,8 @@ class JournalKeeper:
     ) -> None:
         self.overdue = overdue
         """The epoch in which the journal still tells of a chain that is no more; None while there is none."""
+        self.handlers: dict[str, Handler] = {"who": self._who}
+        """What other consoles may ask the owner, by name; whoever adds one does so before `run`."""
         self._plan = plan
         self._identity = identity
         self._publisher = publisher
@@ -108,6 +112,21 @@ class JournalKeeper:
     def history(self) -> HistoryPort | None:
         """The journal for reading, whoever keeps it; None before it is open and while it cannot be read."""
         return self._reader if self._journal is None else self._journal.history
+
+    @property
+    def journal(self) -> "Journal | None":
+        """The journal, where this console owns it."""
+        return self._journal
+
+    @property
+    def view(self) -> JournalView:
+        """Whether the journal is kept, by whom, and why not."""
+        return self._view
+
+    @property
+    def door(self) -> Path:
+        """Where the owner of the journal listens, whoever that is."""
+        return control_path(self._plan.root, self._identity.network, self._identity.address)
 
     async def recovered(self) -> None:
         """Wait until the state has what an earlier run knew, or it is clear that nothing can be had."""
@@ -181,6 +200,7 @@ class JournalKeeper:
             await self._recover(journal)
             self._kept(journal.status, was_looking=was_looking)
             self._recovered.set()
+            tasks.create_task(self._bookkeeper(journal).run(), name="bookkeeping")
             while True:
                 await self._must_rewrite.wait()
                 self._must_rewrite.clear()
@@ -196,6 +216,28 @@ class JournalKeeper:
         else:
             self._apply(known)
         self._journaling.begin(journal, known)
+
+    def _bookkeeper(self, journal: "Journal") -> Bookkeeper:
+        """Return what derives lives and bookings from the journal, and tells the state of older fills."""
+        state = self._publisher.state
+
+        async def recall_again() -> None:
+            if self.overdue is None:
+                cursors = await journal.history.cursors()
+                known = await recall(journal.history, cursors, self._watched, state.days.zone)
+                # orders are known better here than they were noted
+                self._apply(replace(known, orders=()))
+
+        return Bookkeeper(
+            journal,
+            journal.history,
+            self._clock,
+            zone=state.days.zone,
+            parent=self._watched.parent,
+            began=state.began,
+            changed=recall_again,
+            doubted=lambda: bool(state.doubted),
+        )
 
     async def _known(self, journal: "Journal") -> Recollection:
         try:
@@ -225,13 +267,10 @@ class JournalKeeper:
         self._journaling.begin(journal)
 
     async def _listen(self) -> None:
-        path = control_path(self._plan.root, self._identity.network, self._identity.address)
-        # a command of a later step is one more name here; it goes the same way as a key that is pressed
-        handlers: Mapping[str, Handler] = {"who": self._who}
         try:
-            await ControlServer(path, handlers).run()
+            await ControlServer(self.door, self.handlers).run()
         except OSError as error:
-            log.error("no other console can ask this one, %s: %s", path, error.strerror or error)
+            log.error("no other console can ask this one, %s: %s", self.door, error.strerror or error)
 
     async def _who(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
         identity = self._identity
@@ -277,6 +316,7 @@ class JournalKeeper:
 
     async def _look_on(self, owned: JournalOwnedError) -> None:
         """Say whose the journal is, once, and read what it knows."""
+        await self._open_reader()
         if self._view.mode is JournalMode.LOOKING and self._view.owner_pid == owned.pid:
             return
         text = await self._whose(owned.pid)
@@ -287,24 +327,37 @@ class JournalKeeper:
 
     async def _whose(self, pid: int | None) -> str:
         named = "another process" if pid is None else f"process {pid}"
-        path = control_path(self._plan.root, self._identity.network, self._identity.address)
         try:
-            told = await ask(path, "who", self._pace.ask_s)
+            told = await ask(self.door, "who", self._pace.ask_s)
             since = datetime.fromisoformat(str(told["since"]))
             return f"The journal belongs to pid {told['pid']} ({told['program']} since {since:%H:%M} UTC)"
         except (SilentError, ControlError, KeyError, ValueError) as error:
             log.info("the journal's owner does not answer: %s", error)
             return f"The journal belongs to {named}, which does not answer"
 
-    async def _read_along(self) -> None:
+    async def _open_reader(self) -> None:
+        """Read what the owner writes, in the file of the newest epoch; not where that tells of an older chain."""
         from dydx_console.journal.files import Place
         from dydx_console.journal.reader import open_reader
 
+        if self.overdue is not None:
+            return
         try:
-            place = Place(self._plan.root, self._identity)
-            self._reader = await asyncio.to_thread(open_reader, place)
-            self._apply(await recall(self._reader, await self._reader.cursors(), self._watched))
+            found = await asyncio.to_thread(open_reader, Place(self._plan.root, self._identity))
         except (JournalError, OSError) as error:
+            log.info("the other console's journal cannot be read: %s", error)
+            return
+        if self._reader is None:
+            self._reader = found
+        elif self._reader.path != found.path:
+            await self._reader.move_to(found.path)
+
+    async def _read_along(self) -> None:
+        if self._reader is None:
+            return
+        try:
+            self._apply(await recall(self._reader, await self._reader.cursors(), self._watched))
+        except JournalError as error:
             log.warning("the other console's journal cannot be read: %s", error)
 
     # Telling

@@ -1,10 +1,13 @@
 """What a screen may ask of the running engine."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dydx_console.domain.preflight import Report
 from dydx_console.ports.mailbox import Mailbox
 from dydx_console.ports.network import Confirmation, NetworkView
+
+if TYPE_CHECKING:  # the first screen is painted before this is needed
+    from dydx_console.ports.history import HistoryDesk
 
 __all__ = ["ConsolePort"]
 
@@ -32,6 +35,11 @@ class ConsolePort(Protocol):
         """How many events the engine has taken in so far."""
         ...
 
+    @property
+    def history(self) -> "HistoryDesk":
+        """The account's history in the journal, and its filling from the venue."""
+        ...
+
     def monotonic(self) -> float:
         """Return the engine's clock, the one that snapshots are stamped with; ages grow by it."""
         ...
@@ -42,6 +50,10 @@ class ConsolePort(Protocol):
 
     def reconnect(self) -> None:
         """Ask for a fresh connection now."""
+        ...
+
+    def reconcile(self) -> None:
+        """Ask for our figures to be compared with the Indexer's own now; the snapshot's `drift` has the outcome."""
         ...
 
     def confirmation(self) -> Confirmation | None:

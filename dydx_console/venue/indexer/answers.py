@@ -25,6 +25,7 @@ from dydx_console.domain.events import (
     MessageRejected,
     OrdersRead,
     ReadFailed,
+    RewardsRead,
     TimeRead,
     TradesRead,
     TransfersRead,
@@ -63,6 +64,7 @@ class _ListOf(msgspec.Struct):
     fills: tuple[msgspec.Raw, ...] = ()
     transfers: tuple[msgspec.Raw, ...] = ()
     funding: tuple[msgspec.Raw, ...] = msgspec.field(name="fundingPayments", default=())
+    rewards: tuple[msgspec.Raw, ...] = ()
     offset: int | None = None
     total: int | None = msgspec.field(name="totalResults", default=None)
 
@@ -85,6 +87,7 @@ _order = msgspec.json.Decoder(wire.OrderRow)
 _fill = msgspec.json.Decoder(wire.FillRow)
 _transfer = msgspec.json.Decoder(wire.TransferRow)
 _funding = msgspec.json.Decoder(wire.FundingRow)
+_reward = msgspec.json.Decoder(wire.RewardRow)
 _subaccount = msgspec.json.Decoder(_Subaccount)
 _address_rows = msgspec.json.Decoder(_Address)
 _all_markets = msgspec.json.Decoder(_Markets)
@@ -212,15 +215,22 @@ def _fills(answer: Answer, _match: "re.Match[str]", query: _Query) -> tuple[Fact
 
 
 def _transfers(answer: Answer, _match: "re.Match[str]", query: _Query) -> tuple[Fact, ...]:
-    listed = () if answer.status == 404 else _list_of.decode(answer.body).transfers
-    good, bad = _each(answer, listed, _transfer, rows.transfer_of)
-    return (TransfersRead(_address(query), good, answer.at), *bad)
+    body = _ListOf() if answer.status == 404 else _list_of.decode(answer.body)
+    good, bad = _each(answer, body.transfers, _transfer, rows.transfer_of)
+    return (TransfersRead(_address(query), good, answer.at, body.total), *bad)
 
 
 def _funding_payments(answer: Answer, _match: "re.Match[str]", query: _Query) -> tuple[Fact, ...]:
-    good, bad = _each(answer, _list_of.decode(answer.body).funding, _funding, rows.funding_of)
+    body = _list_of.decode(answer.body)
+    good, bad = _each(answer, body.funding, _funding, rows.funding_of)
     number = _number(query, "subaccountNumber")
-    return (FundingRead(_address(query), good, answer.asked_at, answer.at, number), *bad)
+    return (FundingRead(_address(query), good, answer.asked_at, answer.at, number, body.total), *bad)
+
+
+def _block_rewards(answer: Answer, match: "re.Match[str]", _query: _Query) -> tuple[Fact, ...]:
+    listed = () if answer.status == 404 else _list_of.decode(answer.body).rewards
+    good, bad = _each(answer, listed, _reward, rows.reward_of)
+    return (RewardsRead(clean(match["address"]), good, answer.at), *bad)
 
 
 def _perpetual_markets(answer: Answer, _match: "re.Match[str]", _query: _Query) -> tuple[Fact, ...]:
@@ -230,7 +240,8 @@ def _perpetual_markets(answer: Answer, _match: "re.Match[str]", _query: _Query) 
 
 def _order_book(answer: Answer, match: "re.Match[str]", _query: _Query) -> tuple[Fact, ...]:
     body = _book.decode(answer.body)
-    return (BookRead(clean(match["ticker"]), rows.levels_of(body.bids), rows.levels_of(body.asks), answer.at),)
+    bids, asks = rows.levels_of(body.bids), rows.levels_of(body.asks)
+    return (BookRead(clean(match["ticker"]), bids, asks, answer.at, answer.asked_at),)
 
 
 def _tape(answer: Answer, match: "re.Match[str]", _query: _Query) -> tuple[Fact, ...]:
@@ -276,6 +287,7 @@ _ROUTES: tuple[tuple["re.Pattern[str]", _Reader], ...] = tuple(
         (rf"/fills{_PARENT}", _fills),
         (rf"/transfers{_PARENT}", _transfers),
         (r"/fundingPayments(?:/parentSubaccount)?", _funding_payments),
+        (r"/historicalBlockTradingRewards/(?P<address>[^/]+)", _block_rewards),
         (r"/perpetualMarkets", _perpetual_markets),
         (r"/orderbooks/perpetualMarket/(?P<ticker>[^/]+)", _order_book),
         (r"/trades/perpetualMarket/(?P<ticker>[^/]+)", _tape),
@@ -285,5 +297,5 @@ _ROUTES: tuple[tuple["re.Pattern[str]", _Reader], ...] = tuple(
         (r"/time", _time_answer),
     )
 )
-_EMPTY_AT_404: tuple[_Reader, ...] = (_account, _address_subaccounts, _transfers, _pnl)
+_EMPTY_AT_404: tuple[_Reader, ...] = (_account, _address_subaccounts, _transfers, _block_rewards, _pnl)
 """Paths that answer 404 for an account that was never funded; the others answer it with empty lists."""

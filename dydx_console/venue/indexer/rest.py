@@ -28,12 +28,13 @@ from dydx_console.venue.resilience.faults import (
     unreadable,
 )
 from dydx_console.venue.resilience.headers import retry_after_s
-from dydx_console.venue.resilience.limiter import HostGate, Permit
+from dydx_console.venue.resilience.limiter import HostGate, Permit, Rank
 from dydx_console.venue.resilience.telling import Telling
 
 __all__ = ["IndexerRest", "RestLimits"]
 
 TRIES = 3
+NO_CONNECTION = 0
 WORDS_LENGTH = 200
 
 _refusal = msgspec.json.Decoder(wire.ErrorBody)
@@ -131,6 +132,11 @@ class IndexerRest:
             transport=transport,
         )
 
+    @property
+    def host(self) -> str:
+        """The Indexer's host, and its port where one is named."""
+        return self._host
+
     async def close(self) -> None:
         """Close the client's sockets, and tell nothing more."""
         self._telling.close()
@@ -141,9 +147,21 @@ class IndexerRest:
 
         An answer that came and could not be read is a `MessageRejected`; every other failure is one `ReadFailed`.
         """
+        return await self._read_by(route_of(path), path, connection, query)
+
+    async def read_behind(self, path: str, **query: str | int) -> tuple[Fact, ...]:
+        """Return the same as `read`, for older history: behind every other read, and apart from them.
+
+        It has a circuit breaker of its own, since a deep page that fails says nothing of the newest one, and no
+        recording hears of it, since no picture rests on it.
+        """
+        route = replace(route_of(path), group="older", rank=Rank.HISTORY)
+        return await self._read_by(route, path, NO_CONNECTION, query)
+
+    async def _read_by(self, route: Route, path: str, connection: int, query: dict[str, str | int]) -> tuple[Fact, ...]:
         target = f"/v4{path}" + (f"?{urlencode(query)}" if query else "")
         deadline = self._clock.monotonic() + self._limits.whole_s
-        question = Question(f"/v4{path}", target, route_of(path), connection, deadline)
+        question = Question(f"/v4{path}", target, route, connection, deadline)
         delays = Delays(self._rng, self._limits.first_delay_s, self._limits.longest_delay_s)
         outcome = await self._tried(question, None)
         for _ in range(TRIES - 1):
@@ -205,7 +223,8 @@ class IndexerRest:
         if body is None:
             fault = unreadable(f"an answer of more than {self._limits.most_bytes:,} bytes")
             return self._failed(question, trial, status, fault)
-        self._tap.exchanged(question.target, status, body.decode("utf-8", "replace"), at, (at - asked_at) * 1000)
+        if question.route.rank is not Rank.HISTORY:
+            self._tap.exchanged(question.target, status, body.decode("utf-8", "replace"), at, (at - asked_at) * 1000)
         answer = Answer(question.target, status, body, asked_at, at, question.connection)
         said = None if status == 200 else _said(body)
         if said is None or (status == 404 and said.errors):

@@ -51,6 +51,7 @@ _ROUTES: Mapping[str, Route] = {
         Route("/candles", "candles", "candles", Rank.CHART, _NO_MARKET),
         Route("/sparklines", "sparklines", "charts", Rank.CHART),
         Route("/historicalFunding", "get", "charts", Rank.CHART, _NO_MARKET),
+        Route("/historicalBlockTradingRewards", "get", "history", Rank.CHART, "no rewards are known of this address"),
         Route("/tradeHistory", "fills", "history", Rank.CHART),
         Route("/historical-pnl", "historical-pnl", "history", Rank.CHART, _NEVER_FUNDED),
         Route("/pnl", "pnl", "history", Rank.CHART, _NEVER_FUNDED),

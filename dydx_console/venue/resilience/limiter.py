@@ -35,7 +35,9 @@ class Rank(IntEnum):
     MARKET = 1
     """Markets and books."""
     CHART = 2
-    """Candles and histories."""
+    """Candles, and histories that are shown."""
+    HISTORY = 3
+    """What only fills the journal with older rows; nothing on the screen waits for it."""
 
 
 @dataclass(slots=True, eq=False)
