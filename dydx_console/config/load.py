@@ -87,7 +87,8 @@ def load(path: Path | None, overrides: Mapping[str, Any]) -> Loaded:
     except SettingsError as error:
         raise _error([f"variables {PREFIX}…: {error}"]) from None
     _refuse(_contradictions(sources))
-    _refuse(f"{sources.place(where)}: {'.'.join(where)}: {reason}" for where, reason in network_problems(settings))
+    found = (*network_problems(settings), *_risk_problems(settings, sources))
+    _refuse(f"{sources.place(where)}: {'.'.join(where)}: {reason}" for where, reason in found)
     return Loaded(settings, sources)
 
 
@@ -115,7 +116,8 @@ def _error(sentences: Iterator[str] | list[str]) -> ConfigError:
 
 
 def _sentence(entry: dict[str, Any], sources: Sources) -> str:
-    path = [str(part) for part in entry["loc"]]
+    # what is said of a table's key itself has a part of its own in the path
+    path = [str(part) for part in entry["loc"] if part != "[key]"]
     reason = str(entry["msg"]).removeprefix("Value error, ")
     if entry["type"] == "extra_forbidden":
         reason = "there is no such key" + suggestion(path)
@@ -126,6 +128,24 @@ def _sentence(entry: dict[str, Any], sources: Sources) -> str:
 
 def _allowed(entry: dict[str, Any]) -> list[str]:
     return [word.strip("' ") for word in str(entry["ctx"]["expected"]).replace(" or ", ",").split(",")]
+
+
+def _risk_problems(settings: Settings, sources: Sources) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield levels of risk that contradict each other: an alarm that would come before its warning."""
+    risk = settings.risk
+    pairs = (
+        ("margin_usage", "below", risk.margin_usage_warn < risk.margin_usage_alarm),
+        ("liquidation_distance", "above", risk.liquidation_distance_warn > risk.liquidation_distance_alarm),
+    )
+    for name, side, is_ordered in pairs:
+        if not is_ordered:
+            warn, alarm = f"{name}_warn", f"{name}_alarm"
+            is_alarm_given = sources.origin(("risk", warn)) == "default"
+            yield (
+                ("risk", alarm if is_alarm_given else warn),
+                f"the warning comes before the alarm: {warn} ({getattr(risk, warn)}) has to be {side} {alarm}"
+                f" ({getattr(risk, alarm)})",
+            )
 
 
 def _hidden_keys(sources: Sources) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """What can be configured. Every key has its sentence here and in config.example.toml; a test compares the two."""
 
+import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dydx_console.domain.ids import AddressError, parse_address
+from dydx_console.domain.risk import DEFAULT_LIMITS, RiskLimits
 from dydx_console.safety.policy import Environment
 from dydx_console.safety.urls import (
     CheckedUrl,
@@ -24,6 +27,7 @@ __all__ = [
     "LogSettings",
     "ProxySettings",
     "RecordSettings",
+    "RiskSettings",
     "Settings",
     "UiSettings",
 ]
@@ -56,6 +60,17 @@ def _faucet_url(text: str) -> str:
 
 def _node(text: str) -> str:
     return _usable(check_node(text))
+
+
+_MARKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9.,_/-]*-[A-Z0-9]+")
+MOST_LEVERAGE = 1_000
+"""More than any market allows: a larger one is a slip of the pen."""
+
+
+def _market(text: str) -> str:
+    if len(text) > 80 or not _MARKET.fullmatch(text):
+        raise ValueError("is no name of a market; they are like BTC-USD")
+    return text
 
 
 def _listen(text: str) -> str:
@@ -123,6 +138,41 @@ class HealthSettings(Section):
     listen: Annotated[str, AfterValidator(_listen)] | None = Field(
         default=None, description="This machine's host:port, or unix:/path; without it nothing listens."
     )
+    api_token_file: Path | None = Field(
+        default=None, description="File (0600) with the token of the account's API; without it there is no such API."
+    )
+
+
+_Fraction = Annotated[Decimal, Field(gt=0, le=1)]
+
+
+class RiskSettings(Section):
+    """From where on the account's risk is told, as fractions (0.05 = 5 %)."""
+
+    margin_usage_warn: _Fraction = Field(
+        default=DEFAULT_LIMITS.margin_usage_warn, description="Part of the equity in use as margin that is a warning."
+    )
+    margin_usage_alarm: _Fraction = Field(
+        default=DEFAULT_LIMITS.margin_usage_alarm, description="Part of the equity in use as margin that is an alarm."
+    )
+    liquidation_distance_warn: _Fraction = Field(
+        default=DEFAULT_LIMITS.liquidation_distance_warn,
+        description="Move of a price to liquidation, as a part of that price, from which on it is a warning.",
+    )
+    liquidation_distance_alarm: _Fraction = Field(
+        default=DEFAULT_LIMITS.liquidation_distance_alarm,
+        description="Move of a price to liquidation, as a part of that price, from which on it is an alarm.",
+    )
+
+    @property
+    def limits(self) -> RiskLimits:
+        """The levels as the state takes them."""
+        return RiskLimits(
+            self.margin_usage_warn,
+            self.margin_usage_alarm,
+            self.liquidation_distance_warn,
+            self.liquidation_distance_alarm,
+        )
 
 
 class CustomNetwork(Section):
@@ -176,6 +226,11 @@ class Settings(BaseSettings):
     journal: JournalSettings = Field(default=JournalSettings(), description="What is remembered of an account.")
     proxy: ProxySettings = Field(default=ProxySettings(), description="How the network is reached.")
     health: HealthSettings = Field(default=HealthSettings(), description="Where machines may ask how the console is.")
+    risk: RiskSettings = Field(default=RiskSettings(), description="From where on the account's risk is told.")
+    leverage: dict[Annotated[str, AfterValidator(_market)], Annotated[Decimal, Field(ge=1, le=MOST_LEVERAGE)]] = Field(
+        default_factory=dict,
+        description="Leverage that you chose on the chain, by market; used only where no node tells it.",
+    )
     networks: dict[str, CustomNetwork] = Field(
         default_factory=dict,
         description="Networks of your own, by name; under a name of the catalogue, only what differs.",

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from dydx_console.domain.numbers import MATH
+
 __all__ = [
     "Authenticator",
     "BlockHead",
     "BlockRateLimit",
     "BlockRateLimits",
+    "ChosenLeverage",
     "EquityTier",
     "EquityTierLimits",
     "FeeTier",
@@ -22,6 +25,8 @@ __all__ = [
     "NodeSubaccount",
     "OraclePrice",
 ]
+
+_MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,19 @@ class FeeTier:
     name: str
     maker_fee_ppm: int
     taker_fee_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenLeverage:
+    """The leverage that an owner chose for a market, as the chain keeps it: an initial margin fraction above zero."""
+
+    clob_pair_id: int
+    imf_ppm: int
+
+    @property
+    def leverage(self) -> Decimal:
+        """1 ÷ that fraction."""
+        return MATH.divide(Decimal(_MILLION), Decimal(self.imf_ppm))
 
 
 @dataclass(frozen=True, slots=True)

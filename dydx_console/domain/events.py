@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from dydx_console.domain.chain import BlockHead, NodeInfo
+from dydx_console.domain.chain import BlockHead, ChosenLeverage, FeeTier, NodeInfo
 from dydx_console.domain.faults import FaultCount, FaultKind
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment, Reward, Transfer
@@ -44,17 +44,20 @@ __all__ = [
     "Event",
     "Fact",
     "FaultsCounted",
+    "FeeTierRead",
     "FillsRead",
     "Frame",
     "FundingRead",
     "HeightRead",
     "JournalTold",
+    "LeveragesRead",
     "MarketsRead",
     "MarketsUpdate",
     "MessageRejected",
     "NodeAccountFailed",
     "NodeAccountLeft",
     "NodeAccountRead",
+    "NodeBlockRead",
     "NodeChecked",
     "NodeFailed",
     "NodeHead",
@@ -65,6 +68,7 @@ __all__ = [
     "ReadFailed",
     "Recalled",
     "Resynced",
+    "RewardsRead",
     "StreamChanged",
     "SubscribeSent",
     "Subscribed",
@@ -80,6 +84,7 @@ __all__ = [
 
 ACCOUNT_CHANNELS = frozenset({"v4_subaccounts", "v4_parent_subaccounts"})
 BLOCK_HEIGHT_CHANNEL = "v4_block_height"
+BOOK_CHANNEL = "v4_orderbook"
 
 
 class ChannelKey(NamedTuple):
@@ -97,6 +102,19 @@ class ChannelKey(NamedTuple):
     def is_block_height(self) -> bool:
         """Whether the channel tells of blocks; every connection has one of its own."""
         return self.channel == BLOCK_HEIGHT_CHANNEL
+
+    @property
+    def is_book(self) -> bool:
+        """Whether the channel tells of an order book."""
+        return self.channel == BOOK_CHANNEL
+
+    @property
+    def needs_read(self) -> bool:
+        """Whether its first contents have to be completed by REST.
+
+        What changes between them and the registration comes by no message, and later ones tell of changes alone.
+        """
+        return self.is_account or self.is_book
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,22 +382,36 @@ class FillsRead:
 
 @dataclass(frozen=True, slots=True)
 class TransfersRead:
-    """Transfers as REST gave them, newest first."""
+    """Transfers as REST gave them, newest first; `total` is how many there are, told in answers to `page=` alone."""
 
     address: str | None
     transfers: tuple[Transfer, ...]
     at: float
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FundingRead:
-    """Funding payments as REST gave them, newest first; `subaccount` where those of one were asked for."""
+    """Funding payments as REST gave them, newest first; `subaccount` where those of one were asked for.
+
+    `total` is how many there are, told in answers to `page=` alone.
+    """
 
     address: str | None
     payments: tuple[FundingPayment, ...]
     asked_at: float
     at: float
     subaccount: int | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RewardsRead:
+    """Trading rewards of an address as REST gave them, newest first."""
+
+    address: str
+    rewards: tuple[Reward, ...]
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,12 +424,13 @@ class MarketsRead:
 
 @dataclass(frozen=True, slots=True)
 class BookRead:
-    """A book as REST gave it."""
+    """A book as REST gave it, up to 100 levels a side; one that does not say when it was asked for proves nothing."""
 
     market: str
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
     at: float
+    asked_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,6 +560,14 @@ class NodeHead:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeBlockRead:
+    """A node that is proven to be on the Indexer's chain told an older block of it."""
+
+    head: BlockHead
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFailed:
     """No node answered; `text` is one line."""
 
@@ -574,6 +615,25 @@ class NodeAccountFailed:
 class NodeAccountLeft:
     """The account's figures are the Indexer's again."""
 
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeveragesRead:
+    """A node told every leverage that the owner chose for a subaccount."""
+
+    address: str
+    subaccount: int
+    chosen: tuple[ChosenLeverage, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FeeTierRead:
+    """A node told what the owner pays for trades."""
+
+    address: str
+    tier: FeeTier
     at: float
 
 
@@ -627,6 +687,7 @@ Fact = (
     | FillsRead
     | TransfersRead
     | FundingRead
+    | RewardsRead
     | MarketsRead
     | BookRead
     | TradesRead
@@ -642,6 +703,7 @@ Fact = (
     | BreakerChanged
     | FaultsCounted
     | NodeHead
+    | NodeBlockRead
     | NodeFailed
     | NodeChecked
     | Recalled
@@ -649,6 +711,8 @@ Fact = (
     | NodeAccountRead
     | NodeAccountFailed
     | NodeAccountLeft
+    | LeveragesRead
+    | FeeTierRead
     | TradeHistoryRead
     | PnlRead
     | HistoricalPnlRead

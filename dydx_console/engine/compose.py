@@ -20,6 +20,7 @@ from dydx_console.preflight.plan import PreflightPlan
 from dydx_console.safety.networks import Network
 
 if TYPE_CHECKING:
+    from dydx_console.engine.history import HistoryKeeper
     from dydx_console.engine.owner import JournalKeeper
     from dydx_console.engine.tap import RecordingTap
     from dydx_console.ports.node import NodePort
@@ -44,9 +45,11 @@ def live_engine(
     tap: RecordingTap | None = None
     reached = plan
     journal: JournalKeeper | None = None
+    history: HistoryKeeper | None = None
 
     async def build() -> Works:
         from dydx_console.engine.checking import Checking
+        from dydx_console.engine.history import HistoryKeeper
         from dydx_console.engine.live import LiveSource
         from dydx_console.engine.owner import JournalKeeper
         from dydx_console.engine.publish import Publisher
@@ -54,12 +57,13 @@ def live_engine(
         from dydx_console.state.console import ConsoleState, Watched
         from dydx_console.venue.resilience.counters import FaultCounters
 
-        nonlocal reached, journal, tap
+        nonlocal reached, journal, history, tap
         if child is not None and reached is plan:
             reached = await _served_by(child, plan)
         watched = None if plan.address is None else Watched(plan.address, plan.parent)
         renewed = asyncio.Event()
         publisher = Publisher(ConsoleState(watched), mailbox, clock, renewed=renewed.set)
+        publisher.state.risk_limits, publisher.state.leverages.configured = plan.risk, plan.leverage
         rng = random.Random()  # noqa: S311 - it spreads delays
         counters = FaultCounters(clock)
         node = _node_client(reached.network, clock, allow_proxy=plan.allow_proxy, counters=counters)
@@ -73,7 +77,10 @@ def live_engine(
             identity = JournalId(plan.network.name, plan.network.chain_id, watched.address)
             overdue = None if journal is None else journal.overdue
             journal = JournalKeeper(plan.journal, identity, publisher, watched, gate, clock=clock, overdue=overdue)
-        return Works(publisher, source, checking, source.evidence, journal, renewed)
+            # what was being fetched of a chain that is no more is fetched of the new one
+            wanted = history is not None and history.is_fetching
+            history = HistoryKeeper(journal, source.rest, watched, clock=clock, wanted=wanted)
+        return Works(publisher, source, checking, source.evidence, journal, renewed, history)
 
     engine = Engine(build, mailbox=mailbox, network=view, clock=clock, gate=gate)
     if plan.record_to is not None:

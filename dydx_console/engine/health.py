@@ -3,6 +3,7 @@
 from concurrent.futures import Future
 
 from dydx_console.domain.preflight import Report, Verdict
+from dydx_console.domain.risk import RiskLevel
 from dydx_console.engine.runtime import Engine
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.health import HealthFacts, HealthStatus, ServedNetwork
@@ -11,6 +12,7 @@ from dydx_console.safety.networks import Network
 from dydx_console.state.ages import PictureState
 from dydx_console.state.limits import NO_LIMITS
 from dydx_console.state.node import NO_NODE, NodeView
+from dydx_console.state.risk import Gauge
 from dydx_console.state.snapshot import Snapshot
 
 __all__ = ["EngineHealth", "served_network"]
@@ -94,6 +96,9 @@ class EngineHealth:
             budgets=limits.budgets,
             breakers=limits.breakers,
             faults=limits.faults,
+            margin_usage_level=_level(None if snapshot is None else snapshot.risk.usage),
+            liquidation_level=_level(None if snapshot is None else snapshot.risk.liquidation),
+            has_unexplained=None if snapshot is None or snapshot.drift.at is None else bool(snapshot.drift.alarms),
         )
 
     def probe(self, deadline_s: float) -> "Future[HealthFacts]":
@@ -106,6 +111,13 @@ class EngineHealth:
 
         asked.add_done_callback(tell)
         return told
+
+
+def _level(gauge: Gauge | None) -> RiskLevel | None:
+    """Return a level, None where its figure is unknown and nothing was raised before."""
+    if gauge is None or (not gauge.is_known and gauge.level is RiskLevel.NONE):
+        return None
+    return gauge.level
 
 
 def _contradictions(node: NodeView, report: Report | None) -> tuple[str, ...]:

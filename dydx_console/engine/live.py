@@ -12,12 +12,15 @@ from dydx_console.engine.gate import Gate
 from dydx_console.engine.nodeaccount import NodeAccountKeeper
 from dydx_console.engine.plan import LivePlan
 from dydx_console.engine.publish import Publisher
+from dydx_console.engine.reconciling import ReconcileKeeper
 from dydx_console.engine.tap import RecordingTap
+from dydx_console.engine.terms import TermsKeeper
 from dydx_console.engine.watching import ChainWatch, KnownLosses
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.node import NodePort
 from dydx_console.ports.tap import NoTap, Tap
 from dydx_console.venue.indexer.feed import FeedPlan, IndexerFeed
+from dydx_console.venue.indexer.pnl_reader import PnlReader
 from dydx_console.venue.indexer.rest import IndexerRest
 from dydx_console.venue.resilience.counters import FaultCounters
 
@@ -94,12 +97,29 @@ class LiveSource:
         self._watch = ChainWatch(freshness, publisher.take, clock)
         self.evidence: EvidenceKeeper | None = None
         if node is not None:
-            self.evidence = EvidenceKeeper(network, node, freshness, publisher.take, publisher.tell, clock=clock)
+            self.evidence = EvidenceKeeper(
+                network,
+                node,
+                freshness,
+                publisher.take,
+                publisher.tell,
+                clock=clock,
+                remembered=lambda: publisher.state.epoch.remembered,
+            )
         """What the nodes say, None where the network has none."""
+        watched = publisher.state.watched
+        self._reconcile: ReconcileKeeper | None = None
+        if watched is not None:
+            reader = PnlReader(self._rest, watched.address, watched.parent, publisher.take)
+            self._reconcile = ReconcileKeeper(reader, publisher.state, publisher.compared, publisher.tell, clock=clock)
         self._account: NodeAccountKeeper | None = None
-        if node is not None and publisher.state.watched is not None:
+        self._terms: TermsKeeper | None = None
+        if node is not None and watched is not None:
+            self._terms = TermsKeeper(
+                watched, node, publisher.state, publisher.take, chain_id=network.chain_id, clock=clock
+            )
             self._account = NodeAccountKeeper(
-                publisher.state.watched,
+                watched,
                 node,
                 publisher.state,
                 publisher.take,
@@ -107,6 +127,11 @@ class LiveSource:
                 chain_id=network.chain_id,
                 clock=clock,
             )
+
+    @property
+    def rest(self) -> IndexerRest:
+        """The Indexer's client, for whoever reads behind the feed on the same budgets."""
+        return self._rest
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -118,10 +143,19 @@ class LiveSource:
                 tasks.create_task(self.evidence.run(), name="evidence")
             if self._account is not None:
                 tasks.create_task(self._account.run(), name="account by node")
+            if self._terms is not None:
+                tasks.create_task(self._terms.run(), name="leverages and fees")
+            if self._reconcile is not None:
+                tasks.create_task(self._reconcile.run(), name="reconcile")
 
     def want(self, keys: Iterable[ChannelKey]) -> None:
         """Follow these channels besides those that are always followed; call it in the engine's loop."""
         self._feed.want(keys)
+
+    def reconcile(self) -> None:
+        """Compare our figures with the Indexer's own as soon as the picture is live."""
+        if self._reconcile is not None:
+            self._reconcile.ask()
 
     def reconnect(self) -> None:
         """Connect afresh now."""

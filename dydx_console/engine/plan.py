@@ -1,8 +1,11 @@
 """What an engine is to do, as plain values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
+from dydx_console.domain.risk import DEFAULT_LIMITS, RiskLimits
 from dydx_console.safety.networks import Network
 
 __all__ = ["JournalPlan", "LivePlan"]
@@ -21,7 +24,8 @@ class LivePlan:
     """Where to connect, whom to follow, and whether to write a recording.
 
     `allow_proxy` honours the proxy variables of the environment. Without `journal`, or without an
-    address, no history is kept.
+    address, no history is kept. `risk` are the levels from which on the account's risk is told; `leverage` is what its
+    owner chose on the chain by market, where no node tells it.
     """
 
     network: Network
@@ -31,3 +35,5 @@ class LivePlan:
     record_megabytes: int = 256
     allow_proxy: bool = False
     journal: JournalPlan | None = None
+    risk: RiskLimits = DEFAULT_LIMITS
+    leverage: Mapping[str, Decimal] = field(default_factory=dict)

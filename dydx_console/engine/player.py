@@ -57,5 +57,8 @@ class RecordingPlayer:
     def reconnect(self) -> None:
         """Do nothing: a recording has no connection."""
 
+    def reconcile(self) -> None:
+        """Do nothing: a recording has said what it says."""
+
     async def close(self) -> None:
         """Do nothing: nothing is held."""

@@ -5,13 +5,14 @@ import logging
 from collections.abc import Callable, Set
 
 from dydx_console.domain.events import Event
-from dydx_console.engine.notices import LimitsTeller, fill_notice, stream_notice
+from dydx_console.engine.notices import LimitsTeller, RiskTeller, fill_notice, stream_notice
 from dydx_console.engine.problems import ProblemLog
 from dydx_console.engine.trace import trace_fields
 from dydx_console.ports.clock import Clock
 from dydx_console.ports.mailbox import Mailbox
-from dydx_console.ports.notices import Notice
+from dydx_console.ports.notices import Level, Notice
 from dydx_console.state.console import ConsoleState, Section
+from dydx_console.state.reconcile import Drift
 from dydx_console.state.snapshot import Snapshot, next_snapshot
 
 __all__ = ["Publisher"]
@@ -52,6 +53,7 @@ class Publisher:
         self._clock = clock
         self._tells = tells
         self._limits = LimitsTeller()
+        self._risk = RiskTeller()
         self._problems = ProblemLog()
         self._changed: set[Section] = set()
         self._revision = 0 if (before := mailbox.latest()) is None else before.revision
@@ -81,6 +83,12 @@ class Publisher:
         """Leave a notice for whoever looks."""
         self._mailbox.notify(notice)
 
+    def compared(self, drift: Drift) -> None:
+        """Take the newest comparison of our figures with the Indexer's."""
+        self.state.drift = drift
+        self._changed.add(Section.FUNDING)
+        self._wake()
+
     def listen(self, published: Callable[[Snapshot, Set[Section]], None]) -> None:
         """Have `published` told of every snapshot and what changed in it."""
         self._published = published
@@ -90,7 +98,8 @@ class Publisher:
         self._revision += 1
         changed, self._changed = self._changed, set()
         now = self._clock.monotonic()
-        self._latest = next_snapshot(self.state, self._latest, now, changed, revision=self._revision)
+        utc = self._clock.utc() if self._tells else None
+        self._latest = next_snapshot(self.state, self._latest, now, changed, revision=self._revision, utc=utc)
         self._mailbox.publish(self._latest, changed)
         if self._published is not None:
             self._published(self._latest, changed)
@@ -98,8 +107,16 @@ class Publisher:
             renewed, self._renewed = self._renewed, None
             renewed()
         if self._tells:
-            for notice in self._limits.look(self._latest.limits, now, self._clock.utc()):
-                self._mailbox.notify(notice)
+            self._tell_standing(self._latest, now)
+
+    def _tell_standing(self, latest: Snapshot, now: float) -> None:
+        """Tell what a picture says of budgets and of risk, where that is new."""
+        at = self._clock.utc()
+        for notice in self._limits.look(latest.limits, now, at):
+            self._mailbox.notify(notice)
+        for notice in self._risk.look(latest.risk, at):
+            log.log(logging.INFO if notice.level is Level.INFO else logging.WARNING, "%s", notice.text)
+            self._mailbox.notify(notice)
 
     async def run(self) -> None:
         """Publish changes until cancelled."""

@@ -19,7 +19,9 @@ from dydx_console.ports.network import Confirmation, NetworkView
 if TYPE_CHECKING:  # the first screen is painted before these are needed
     from dydx_console.engine.checking import Checking
     from dydx_console.engine.evidence import EvidenceKeeper
+    from dydx_console.engine.history import Desk, HistoryKeeper
     from dydx_console.engine.owner import JournalKeeper
+    from dydx_console.ports.history import HistoryDesk
 
 __all__ = ["Engine", "Source", "Works", "Writer"]
 
@@ -37,6 +39,10 @@ class Source(Protocol):
 
     def reconnect(self) -> None:
         """Connect afresh; does nothing where there is nothing to connect to."""
+        ...
+
+    def reconcile(self) -> None:
+        """Compare our figures with the venue's own; does nothing where there is nobody to ask."""
         ...
 
     async def close(self) -> None:
@@ -61,8 +67,8 @@ class Writer(Protocol):
 class Works(NamedTuple):
     """What an engine runs. A recording has neither checks nor evidence, a network without nodes no evidence.
 
-    `journal` keeps the history, None where none is kept. `renewed` is set when all of this belongs to a chain that is
-    no more, and has to be made anew.
+    `journal` keeps the history and `history` answers for it, None where none is kept. `renewed` is set when all of this
+    belongs to a chain that is no more, and has to be made anew.
     """
 
     writer: Writer
@@ -71,6 +77,7 @@ class Works(NamedTuple):
     evidence: "EvidenceKeeper | None" = None
     journal: "JournalKeeper | None" = None
     renewed: asyncio.Event | None = None
+    history: "HistoryKeeper | None" = None
 
 
 YOUNG_OBJECTS = 20_000
@@ -107,6 +114,8 @@ class Engine:
         self._stop: asyncio.Event | None = None
         self._works: Works | None = None
         self._started = threading.Event()
+        self._desk: Desk | None = None
+        self._desk_turn = threading.Lock()
         self._thread = threading.Thread(target=self._thread_main, name="engine", daemon=True)
 
     @property
@@ -143,6 +152,17 @@ class Engine:
     def confirm(self, typed: str) -> bool:
         """Try what a person typed; returns whether the network may be used now."""
         return self._gate is not None and self._gate.confirm(typed)
+
+    @property
+    def history(self) -> "HistoryDesk":
+        """The account's history, and its fetching."""
+        with self._desk_turn:
+            if self._desk is None:
+                # the first screen is painted without it
+                from dydx_console.engine.history import Desk
+
+                self._desk = Desk(self._reached)
+            return self._desk
 
     def report(self) -> Report | None:
         """Return the newest report of the network's checks, None before the first is made."""
@@ -181,6 +201,11 @@ class Engine:
         if self._works is not None:
             self._call(self._works.source.reconnect)
 
+    def reconcile(self) -> None:
+        """Ask for our figures to be compared with the Indexer's own now."""
+        if self._works is not None:
+            self._call(self._works.source.reconcile)
+
     def stop(self, within_s: float = STOP_S) -> bool:
         """Stop, waiting at most `within_s` seconds; returns whether everything ended in time."""
         if self._thread.ident is None:
@@ -196,6 +221,11 @@ class Engine:
         if self._thread.is_alive():
             log.error("the engine did not end within %.1f s", within_s)
         return not self._thread.is_alive()
+
+    def _reached(self) -> "tuple[asyncio.AbstractEventLoop, HistoryKeeper | None] | None":
+        """Return the loop and who keeps the history on it, None before anything runs."""
+        loop, works = self._loop, self._works
+        return None if loop is None or works is None else (loop, works.history)
 
     def _call(self, action: Callable[[], None]) -> None:
         loop = self._loop
@@ -230,6 +260,9 @@ class Engine:
         finally:
             self._started.set()
             loop.close()
+            with self._desk_turn:
+                if self._desk is not None:
+                    self._desk.close()
 
     def _note_end(self, main: "asyncio.Task[None]") -> None:
         error = None if main.cancelled() else main.exception()
@@ -259,6 +292,8 @@ class Engine:
                     working.append(tasks.create_task(works.checking.run(), name="checks"))
                 if works.journal is not None:
                     working.append(tasks.create_task(works.journal.run(), name="journal"))
+                if works.history is not None:
+                    working.append(tasks.create_task(works.history.run(), name="history"))
                 await _until_over(works, stop)
                 for task in working:
                     task.cancel()

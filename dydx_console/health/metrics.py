@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dydx_console.domain.faults import FaultCount
 from dydx_console.domain.limits import BreakerState, BreakerStatus, Budget
+from dydx_console.domain.risk import RiskLevel
 from dydx_console.health.documents import Ready, ready_body, shown, standing
 from dydx_console.ports.health import HealthFacts, HealthStatus
 
@@ -32,7 +33,7 @@ class _Family:
 
 def metrics_text(facts: HealthFacts) -> str:
     """Return the metrics. What is unknown is left out, and so are counters whose name is no metric's or is taken."""
-    families = {family.name: family for family in (*_gauges(facts), *_limits(facts))}
+    families = {family.name: family for family in (*_gauges(facts), *_risk(facts), *_limits(facts))}
     for family in _counters(facts.counters or {}):
         families.setdefault(family.name, family)
     lines = [line for family in families.values() for line in _lines(family)]
@@ -69,6 +70,23 @@ def _gauges(facts: HealthFacts) -> Iterator[_Family]:
         yield _gauge("open_gaps", "", "Lost messages that may still come or be read again.", facts.open_gaps)
     yield _gauge("open_warnings", "", "Warnings that stand.", len(facts.warnings))
     yield _gauge("open_errors", "", "Errors that stand.", len(facts.errors))
+
+
+def _risk(facts: HealthFacts) -> Iterator[_Family]:
+    """Return the levels of the account's risk; what they rest on are amounts, and stays here."""
+    levels = {"margin_usage": facts.margin_usage_level, "liquidation": facts.liquidation_level}
+    label = PREFIX + "risk"
+    samples = tuple(
+        ("", {"figure": figure, label: each.value}, "1" if each is level else "0")
+        for figure, level in levels.items()
+        if level is not None
+        for each in RiskLevel
+    )
+    if samples:
+        yield _Family("risk", "stateset", "Level of the account's risk, as configured.", samples)
+    if facts.has_unexplained is not None:
+        text = "Whether a figure of the Indexer differs from ours without a known reason."
+        yield _flag("unexplained_difference", text, facts.has_unexplained)
 
 
 def _limits(facts: HealthFacts) -> Iterator[_Family]:

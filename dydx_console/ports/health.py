@@ -9,6 +9,7 @@ from typing import Protocol
 
 from dydx_console.domain.faults import FaultCount
 from dydx_console.domain.limits import BreakerStatus, Budget
+from dydx_console.domain.risk import RiskLevel
 
 __all__ = ["HealthFacts", "HealthPort", "HealthStatus", "ServedNetwork"]
 
@@ -50,7 +51,9 @@ class HealthFacts:
     `lag_blocks` is how far the Indexer trails the node. `counters` are totals of the run by name, which never fall.
     `stream_trouble` is what befell the stream and is not over, `open_gaps` the lost messages that may still come.
     `monotonic_s` is the moment of the evidence on the clock by which breakers have theirs. `faults` are counted by
-    kind, wire and endpoint, in no particular order; their texts are the venue's.
+    kind, wire and endpoint, in no particular order; their texts are the venue's. The levels are those of the account's
+    risk, None while its figures are unknown; `has_unexplained` tells that one of the Indexer's figures differs from
+    ours without a known reason, None before they were compared.
     """
 
     status: HealthStatus
@@ -77,6 +80,9 @@ class HealthFacts:
     budgets: tuple[Budget, ...] = ()
     breakers: tuple[BreakerStatus, ...] = ()
     faults: tuple[FaultCount, ...] = ()
+    margin_usage_level: RiskLevel | None = None
+    liquidation_level: RiskLevel | None = None
+    has_unexplained: bool | None = None
 
 
 class HealthPort(Protocol):

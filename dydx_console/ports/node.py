@@ -6,6 +6,7 @@ from dydx_console.domain.chain import (
     Authenticator,
     BlockHead,
     BlockRateLimits,
+    ChosenLeverage,
     EquityTierLimits,
     FeeTier,
     NodeAccount,
@@ -72,6 +73,10 @@ class NodePort(Protocol):
 
     async def fee_tier(self, address: str) -> FeeTier:
         """Return an address's trading fees."""
+        ...
+
+    async def leverages(self, address: str, number: int) -> tuple[ChosenLeverage, ...]:
+        """Return the leverages chosen for a subaccount, by market; REJECTED where no node knows the question."""
         ...
 
     async def authenticators(self, address: str) -> tuple[Authenticator, ...]:

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 
 from dydx_console.sim.actors.shocks import FORM, Shock, parse_shock
 from dydx_console.sim.core.addresses import DEMO_ADDRESS, is_address
+from dydx_console.sim.core.markets import MARKETS
 from dydx_console.sim.faults import NODE_VERSION, Faults
 from dydx_console.sim.faults.schedules import SCHEDULES, FaultPlan
 from dydx_console.sim.shell.process import ProcessOptions, run
 from dydx_console.sim.venue import VenueOptions
+
+MOST_TIMES = 100
 
 
 def _bounded(low: int, high: int) -> type[int]:
@@ -48,6 +51,17 @@ def _shock(text: str) -> Shock:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _leverage(text: str) -> tuple[str, int]:
+    ticker, _, times = text.partition("=")
+    if (
+        ticker not in {market.ticker for market in MARKETS}
+        or not times.isdecimal()
+        or not 1 <= int(times) <= MOST_TIMES
+    ):
+        raise argparse.ArgumentTypeError("not a market and a leverage, such as ETH-USD=5")
+    return ticker, int(times)
+
+
 def parse(arguments: Sequence[str]) -> ProcessOptions:
     """Options from a command line; exits with 2 when they are wrong."""
     parser = argparse.ArgumentParser(prog="dydx-console sim", description="A local dYdX venue on loopback.")
@@ -69,6 +83,9 @@ def parse(arguments: Sequence[str]) -> ProcessOptions:
     told = f"an oracle price jumps: {FORM} after the start; may be given again".replace("%", "%%")
     parser.add_argument("--shock", type=_shock, action="append", default=[], metavar="SHOCK", help=told)
     parser.add_argument("--risky", action="store_true", help="the demo account holds positions that a shock liquidates")
+    parser.add_argument(
+        "--leverage", type=_leverage, action="append", default=[], metavar="MARKET=N", help="the demo account's choice"
+    )
     _add_faults(parser.add_argument_group("faults"))
     parser.add_argument("--child", action="store_true", help="end with the parent (stdin EOF), ignore terminal signals")
     parser.add_argument("--verbose", action="store_true", help="log to stderr")
@@ -91,6 +108,7 @@ def parse(arguments: Sequence[str]) -> ProcessOptions:
         ),
         shocks=tuple(given.shock),
         risky=given.risky,
+        leverages=tuple(dict(given.leverage).items()),
         fault_plan=FaultPlan(SCHEDULES[given.faults], given.fault_every_ms, given.faults_end_after_ms),
     )
     return ProcessOptions(

@@ -59,7 +59,8 @@ class VenueOptions:
     """What the venue is like. `rate` scales public activity, `flood` is extra BTC book updates per second.
 
     `faults` is what it begins with, `fault_plan` what comes and goes later; its seed is `seed` too. `shocks` count from
-    the start; `risky` has the demo account hold positions that a shock liquidates.
+    the start; `risky` has the demo account hold positions that a shock liquidates. `leverages` are what it chose for
+    markets; the node tells of them, and nothing else rests on them.
     """
 
     seed: int = 7
@@ -79,6 +80,7 @@ class VenueOptions:
     fault_plan: FaultPlan = field(default_factory=FaultPlan)
     shocks: tuple[Shock, ...] = ()
     risky: bool = False
+    leverages: tuple[tuple[str, int], ...] = ()
 
 
 class Venue:

@@ -6,11 +6,10 @@ block's position and its fill figures differ for a moment, so an alarm counts wh
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from itertools import pairwise
 
 from dydx_console.domain.fill import Fill
 from dydx_console.domain.flows import FundingPayment, Transfer
@@ -30,7 +29,9 @@ from dydx_console.state.venue_books import (
 )
 
 __all__ = [
+    "NO_DRIFT",
     "Difference",
+    "Drift",
     "Ours",
     "Source",
     "Stated",
@@ -124,6 +125,27 @@ class Difference:
         return "; ".join(why.text for why in self.why)
 
 
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A comparison of our figures with the Indexer's: its differences, and when it was made.
+
+    An alarm among them has stood at two looks. `at` is None before the first one; `problem` is why not everything was
+    compared, None where it was.
+    """
+
+    differences: tuple[Difference, ...] = ()
+    at: datetime | None = None
+    problem: str | None = None
+
+    @property
+    def alarms(self) -> tuple[Difference, ...]:
+        """The differences that nothing known accounts for."""
+        return tuple(one for one in self.differences if one.is_alarm)
+
+
+NO_DRIFT = Drift()
+
+
 @dataclass(slots=True)
 class Stated:
     """What the Indexer said of PNL, the newest word of each row. `None` as subaccount is the whole parent."""
@@ -132,6 +154,11 @@ class Stated:
     trades_total: int | None = None
     points: dict[int | None, dict[int, VenuePnl]] = field(default_factory=dict)
     ticks: dict[int | None, dict[int, VenueTick]] = field(default_factory=dict)
+
+    def copy(self) -> "Stated":
+        """Return the same rows, which do not grow."""
+        points = {number: dict(rows) for number, rows in self.points.items()}
+        return Stated(dict(self.trades), self.trades_total, points, {n: dict(rows) for n, rows in self.ticks.items()})
 
     def take_trades(self, rows: Iterable[VenueTrade], total: int | None) -> None:
         """Take rows of the trade history; `total` counts all that there are."""
@@ -146,9 +173,12 @@ class Stated:
         """Take points of `/historical-pnl`."""
         self.ticks.setdefault(subaccount, {}).update((tick.height, tick) for tick in ticks)
 
-    def trades_of(self, key: PositionKey) -> tuple[VenueTrade, ...]:
-        """Return the known rows of a subaccount and market, in no particular order."""
-        return tuple(row for row in self.trades.values() if (row.subaccount, row.market) == key)
+    def trades_by_key(self) -> dict[PositionKey, list[VenueTrade]]:
+        """Return the known rows by subaccount and market, in no particular order."""
+        found: dict[PositionKey, list[VenueTrade]] = {}
+        for row in self.trades.values():
+            found.setdefault(PositionKey(row.subaccount, row.market), []).append(row)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +187,8 @@ class Ours:
 
     `ledger_of`, `bookings_of`, `lives_of` answer for a subaccount and market; `fills_known` says whether all fills
     have been read. `subaccounts` are those under the parent that ever held anything; `equities` unclamped equities of
-    the parent by height, where they were taken.
+    the parent by height, where they were taken. `is_cut` tells that the oldest fills are not held any more: then trade
+    history and PNL over time, which rest on every single fill, cannot be compared.
     """
 
     address: str
@@ -172,6 +203,7 @@ class Ours:
     fills_known: bool
     subaccounts: Sequence[int]
     equities: Mapping[int, Decimal] = field(default_factory=dict)
+    is_cut: bool = False
 
 
 def reconcile(ours: Ours, stated: Stated) -> tuple[Difference, ...]:
@@ -181,16 +213,17 @@ def reconcile(ours: Ours, stated: Stated) -> tuple[Difference, ...]:
     found: list[Difference] = []
     held = {PositionKey(position.subaccount, position.market): position for position in ours.positions}
     booked = {key: list(ours.bookings_of(key)) for key in ours.keys}
+    traded = stated.trades_by_key()
     for key, bookings in booked.items():
         ledger = ours.ledger_of(key)
         position = held.get(key)
         if position is not None:
             found += position_differences(position, ledger, bookings)
-        rows = stated.trades_of(key)
+        rows = () if ours.is_cut else traded.get(key)
         if rows:
             found += trade_differences(rows, bookings, ours.lives_of(key))
     fills = [booking.fill for bookings in booked.values() for booking in bookings]
-    for number, points in stated.points.items():
+    for number, points in () if ours.is_cut else stated.points.items():
         scope = Scope(ours.address, ours.parent, number)
         found += pnl_differences(scope, points.values(), fills, ours.payments)
     whole = Scope(ours.address, ours.parent, None)
@@ -407,16 +440,16 @@ def pnl_differences(
     A span is compared where the payments at both of its ends tell the value of every position; the oracle price of a
     past block is known from nowhere else.
     """
-    mine = sorted((fill for fill in fills if scope.holds(fill.subaccount)), key=lambda fill: fill.height)
-    paid = [payment for payment in payments if scope.holds(payment.subaccount)]
-    found = []
+    walk = _Walk(scope, fills, payments)
+    found: list[Difference] = []
+    before: tuple[VenuePnl, Decimal | None] | None = None
     with localcontext(MATH):
-        for first, last in pairwise(sorted(points, key=lambda point: point.height)):
-            begun, ended = _value(mine, paid, first.height), _value(mine, paid, last.height)
-            if begun is not None and ended is not None:
-                found += _span_difference(
-                    scope, first, last, _moved(mine, paid, first.height, last.height, ended - begun)
-                )
+        for point in sorted(points, key=lambda point: point.height):
+            moved, value = walk.to(point.height), walk.value(point.height)
+            if before is not None and before[1] is not None and value is not None:
+                gained = replace(moved, pnl=moved.pnl + value - before[1])
+                found += _span_difference(scope, before[0], point, gained)
+            before = point, value
     return found
 
 
@@ -430,32 +463,54 @@ class Moved:
     fills: int
 
 
-def _value(fills: Sequence[Fill], payments: Sequence[FundingPayment], height: int) -> Decimal | None:
-    """Return Σ size × oracle at a funding block, None where a position's payment there is not known."""
-    sizes: dict[PositionKey, Decimal] = {}
-    for fill in fills:
-        if fill.height <= height:
+class _Walk:
+    """Goes through fills and payments once, from block to block."""
+
+    def __init__(self, scope: Scope, fills: Iterable[Fill], payments: Iterable[FundingPayment]) -> None:
+        self._fills = sorted((fill for fill in fills if scope.holds(fill.subaccount)), key=lambda fill: fill.height)
+        self._next = 0
+        self._sizes: dict[PositionKey, Decimal] = {}
+        self._paid: dict[int, dict[PositionKey, FundingPayment]] = {}
+        for payment in payments:
+            if scope.holds(payment.subaccount):
+                key = PositionKey(payment.subaccount, payment.market)
+                self._paid.setdefault(payment.height, {})[key] = payment
+        self._funded = sorted(self._paid)
+        self._next_funding = 0
+
+    def to(self, height: int) -> Moved:
+        """Go on up to a block; returns what the way there brought, without the change of the positions' value."""
+        cash = fees = builder = ZERO
+        began = self._next
+        while self._next < len(self._fills) and self._fills[self._next].height <= height:
+            fill = self._fills[self._next]
+            self._next += 1
             key = PositionKey(fill.subaccount, fill.market)
-            sizes[key] = sizes.get(key, ZERO) + fill.signed_size
-    value = ZERO
-    told = {PositionKey(p.subaccount, p.market): p for p in payments if p.height == height}
-    for key, size in sizes.items():
-        if not size:
-            continue
-        payment = told.get(key)
-        if payment is None or payment.net_size != size:
-            return None
-        value += size * payment.oracle_price
-    return value
+            self._sizes[key] = self._sizes.get(key, ZERO) + fill.signed_size
+            cash -= fill.signed_size * fill.price
+            fees += fill.fee
+            builder += fill.builder_fee or ZERO
+        return Moved(cash - fees + self._funding_to(height), fees, builder, self._next - began)
 
+    def value(self, height: int) -> Decimal | None:
+        """Return Σ size × oracle at a funding block, None where a position's payment there is not known."""
+        told = self._paid.get(height, {})
+        value = ZERO
+        for key, size in self._sizes.items():
+            if not size:
+                continue
+            payment = told.get(key)
+            if payment is None or payment.net_size != size:
+                return None
+            value += size * payment.oracle_price
+        return value
 
-def _moved(fills: Sequence[Fill], payments: Sequence[FundingPayment], first: int, last: int, gained: Decimal) -> Moved:
-    inside = [fill for fill in fills if first < fill.height <= last]
-    fees = sum((fill.fee for fill in inside), start=ZERO)
-    builder = sum((fill.builder_fee or ZERO for fill in inside), start=ZERO)
-    cash = sum((-fill.signed_size * fill.price for fill in inside), start=ZERO)
-    funding = sum((p.payment for p in payments if first < p.height <= last), start=ZERO)
-    return Moved(cash - fees + funding + gained, fees, builder, len(inside))
+    def _funding_to(self, height: int) -> Decimal:
+        funding = ZERO
+        while self._next_funding < len(self._funded) and self._funded[self._next_funding] <= height:
+            funding += sum((p.payment for p in self._paid[self._funded[self._next_funding]].values()), start=ZERO)
+            self._next_funding += 1
+        return funding
 
 
 def _span_difference(scope: Scope, first: VenuePnl, last: VenuePnl, moved: Moved) -> list[Difference]:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 from dydx_console.domain.ids import short_address
 from dydx_console.domain.journal import JournalMode
+from dydx_console.domain.risk import RiskLevel
 from dydx_console.state.ages import PictureState
 from dydx_console.state.node import NodeView
-from dydx_console.views.balances import HIGH_USAGE, MASK
+from dydx_console.views.balances import MASK
 from dydx_console.views.format import DASH, MINUS, age, percent
 from dydx_console.views.orders import outliving
 from dydx_console.views.panes import PaneHealth, state_ink
-from dydx_console.views.positions import distance_ink, distance_text, liquidation_distance
+from dydx_console.views.positions import distance_text
 from dydx_console.views.table import Cell, Ink, Line, line_width
 from dydx_console.views.width import cells, cut
 
 if TYPE_CHECKING:
-    from dydx_console.state.snapshot import PositionView, Snapshot
+    from dydx_console.state.risk import Nearest, RiskView
+    from dydx_console.state.snapshot import Snapshot
 
-__all__ = ["BannerFacts", "banner_lines", "joined", "nearest_liquidation"]
+__all__ = ["BannerFacts", "banner_lines", "joined"]
 
 _KIND_INKS = {
     "mainnet": Ink.MAINNET,
@@ -100,7 +101,8 @@ def banner_lines(
     """Return the banner for `width` cells: who and where, then how it stands; all in one line where `height` is 1.
 
     What does not fit is first shortened, then left out, the least important first. Real money outside production is
-    said as long as there is room for a word, whatever has to leave for it.
+    said as long as there is room for a word, whatever has to leave for it. Risk stays in sight longer than whatever
+    else stands beside it, except for how old the figures are; once it is a warning, longer than that too.
 
     Args:
         facts: the network.
@@ -113,19 +115,34 @@ def banner_lines(
     network, account = _network(facts, width), _account(snapshot, masked=masked)
     mode: Item = ((Cell("VIEW ONLY" if facts.read_only else "DISARMED", Ink.STRONG),),)
     journal = () if snapshot is None else _JOURNALS.get(snapshot.journal.mode, ())
-    stream, risk, outlive = _stream(facts, snapshot, health), _risk(snapshot), _outlive(snapshot)
+    stream, outlive = _stream(facts, snapshot, health), _outlive(snapshot)
+    risk = _risk(None if snapshot is None else snapshot.risk)
+    risk_stays = snapshot is not None and _outlasts(facts, snapshot)
     if height < 2:
-        return [joined([network, stream, risk, mode, journal, account, outlive], (6, 5, 3, 4, 2, 1, 0), width)]
+        shown = [network, stream, risk, mode, journal, account, outlive]
+        others = (6, 5, 3, 4, 1, 2, 0) if risk_stays else (6, 5, 3, 4, 2, 1, 0)
+        return [joined(shown, others, width, shortening=(6, 5, 3, 4, 1, 2, 0))]
+    leaving = (2, 0, 1) if risk_stays else (2, 1, 0)
     return [
         joined([network, account, mode, journal], (1, 2, 3, 0), width),
-        joined([stream, risk, outlive], (2, 1, 0), width),
+        joined([stream, risk, outlive], leaving, width, shortening=(2, 0, 1)),
     ]
 
 
-def joined(items: Sequence[Item], leaving: Sequence[int], width: int) -> Line:
-    """Return the items side by side; until they fit, those of `leaving` are shortened and then left out, in order."""
+def _outlasts(facts: BannerFacts, snapshot: Snapshot) -> bool:
+    """Return whether the risk has more to say than the stream where there is room for one of them."""
+    return snapshot.risk.level is not RiskLevel.NONE and _contradiction(facts, snapshot.node) is None
+
+
+def joined(
+    items: Sequence[Item], leaving: Sequence[int], width: int, *, shortening: Sequence[int] | None = None
+) -> Line:
+    """Return the items side by side; until they fit, they are shortened and then left out.
+
+    Both happen in the order of `leaving`, the last of which always stays, or shortening in an order of its own.
+    """
     left = [list(item) for item in items]
-    for index in leaving:
+    for index in leaving if shortening is None else shortening:
         while len(left[index]) > 1 and _joined_width(left) > width:
             left[index].pop(0)
     for index in leaving[:-1]:
@@ -141,12 +158,6 @@ def joined(items: Sequence[Item], leaving: Sequence[int], width: int) -> Line:
 def _joined_width(items: list[list[Line]]) -> int:
     shown = [item[0] for item in items if item]
     return sum(line_width(line) for line in shown) + len(SEPARATOR.text) * (len(shown) - 1)
-
-
-def nearest_liquidation(snapshot: Snapshot) -> tuple[Decimal, PositionView] | None:
-    """Return the position whose liquidation price is nearest to its oracle price, with the signed distance."""
-    known = [(distance, view) for view in snapshot.positions if (distance := liquidation_distance(view)) is not None]
-    return min(known, key=lambda pair: abs(pair[0]), default=None)
 
 
 def _network(facts: BannerFacts, width: int) -> Item:
@@ -215,17 +226,43 @@ def _node(node: NodeView) -> Cell:
     return Cell(text, Ink.WARN if lag > FAR_BEHIND else Ink.DIM)
 
 
-def _risk(snapshot: Snapshot | None) -> Item:
-    usage = None if snapshot is None or snapshot.margin is None else snapshot.margin.margin_usage
-    ink = Ink.DIM if usage is None else Ink.ALARM if usage >= HIGH_USAGE else Ink.PLAIN
-    nearest = None if snapshot is None else nearest_liquidation(snapshot)
-    margin = (Cell("margin ", Ink.LABEL), Cell(f"{percent(usage, 1)} %", ink), DOT)
-    liquidation = (Cell("liq ", Ink.LABEL), Cell(DASH, Ink.DIM))
-    if nearest is not None:
-        distance, view = nearest
-        market = cut(view.position.market.removesuffix("-USD"), 12)
-        liquidation = (Cell("liq ", Ink.LABEL), Cell(f"{distance_text(distance)} {market}", distance_ink(distance)))
-    return (*margin, *liquidation), liquidation
+_RISK_INKS: Mapping[RiskLevel, Ink] = {
+    RiskLevel.NONE: Ink.PLAIN,
+    RiskLevel.WARN: Ink.WARN,
+    RiskLevel.ALARM: Ink.ALARM,
+}
+
+
+def _risk(risk: RiskView | None) -> Item:
+    """Return the margin in use and the nearest liquidation, each with its level in ink and as a word."""
+    if risk is None:
+        dash = Cell(f"{DASH} %", Ink.DIM), DOT, Cell("liq ", Ink.LABEL), Cell(DASH, Ink.DIM)
+        return (Cell("margin ", Ink.LABEL), *dash), dash[2:]
+    usage, level = risk.margin_usage, risk.usage.level
+    ink = Ink.DIM if usage is None and level is RiskLevel.NONE else _RISK_INKS[level]
+    margin = (Cell("margin ", Ink.LABEL), Cell(f"{percent(usage, 1)} %{_word(level)}", ink))
+    liquidation = (Cell("liq ", Ink.LABEL), _liquidation(risk))
+    if level.rank > risk.liquidation.level.rank:
+        return (*margin, DOT, *liquidation), margin
+    return (*margin, DOT, *liquidation), liquidation
+
+
+def _liquidation(risk: RiskView) -> Cell:
+    level, near = risk.liquidation.level, risk.nearest
+    if risk.liquidatable:
+        named = ", ".join(str(number) for number in risk.liquidatable)
+        return Cell(cut(f"POSSIBLE NOW, subaccount {named}", 40), Ink.ALARM)
+    if near is None:
+        return Cell(f"{DASH}{_word(level)}", Ink.DIM if level is RiskLevel.NONE else _RISK_INKS[level])
+    return Cell(f"{_way(near)}{_word(level)}", _RISK_INKS[level])
+
+
+def _way(near: Nearest) -> str:
+    return f"{distance_text(near.distance)} {cut(near.key.market.removesuffix('-USD'), 12)}"
+
+
+def _word(level: RiskLevel) -> str:
+    return "" if level is RiskLevel.NONE else f" {level}"
 
 
 def _outlive(snapshot: Snapshot | None) -> Item:

@@ -1,8 +1,9 @@
 """A snapshot as the document of `views/documents`."""
 
-from decimal import localcontext
+from decimal import Decimal, localcontext
 
 from dydx_console.domain.fill import Fill
+from dydx_console.domain.ids import PositionKey
 from dydx_console.domain.journal import JournalView
 from dydx_console.domain.market import Market
 from dydx_console.domain.numbers import MATH
@@ -10,6 +11,9 @@ from dydx_console.domain.order import Order, display_status, display_type, lifet
 from dydx_console.domain.text import clean
 from dydx_console.state.freshness import ChannelView
 from dydx_console.state.pnl import MarketPnl
+from dydx_console.state.pnl_days import DayPnl, SpanPnl
+from dydx_console.state.reconcile import Difference
+from dydx_console.state.risk import RiskView
 from dydx_console.state.snapshot import PositionView, Snapshot
 from dydx_console.views import documents as doc
 from dydx_console.views.limits import breaker_item, rate_limit_item
@@ -90,7 +94,7 @@ def _as_of(snapshot: Snapshot) -> doc.AsOf:
         height=snapshot.height,
         time=snapshot.block_time,
         node_height=snapshot.node.height,
-        clock_skew_ms=None,
+        clock_skew_ms=snapshot.clock_skew_ms,
     )
 
 
@@ -108,7 +112,21 @@ def _account(snapshot: Snapshot, age: PaneHealth) -> doc.AccountSection:
         raw_free_collateral=None if margin is None else margin.raw_free_collateral,
         margin_usage=None if margin is None else margin.margin_usage,
         effective_leverage=None if margin is None else margin.effective_leverage,
+        risk=None if margin is None else _risk(snapshot.risk),
         subaccounts=() if margin is None else tuple(subaccount_item(child) for child in margin.children),
+    )
+
+
+def _risk(risk: RiskView) -> doc.RiskItem:
+    near = risk.nearest
+    return doc.RiskItem(
+        level=risk.level,
+        margin_usage_level=risk.usage.level,
+        liquidation_level=risk.liquidation.level,
+        nearest=None
+        if near is None
+        else doc.NearestItem(subaccount=near.key.subaccount, market=near.key.market, distance=near.distance),
+        liquidatable=risk.liquidatable,
     )
 
 
@@ -173,10 +191,11 @@ def _order(order: Order, snapshot: Snapshot) -> doc.OrderItem:
 
 def _fills(snapshot: Snapshot) -> tuple[doc.FillItem, ...]:
     newest = snapshot.fills_known
-    return tuple(_fill(fill, newest - place) for place, fill in enumerate(snapshot.fills))
+    closed = snapshot.closed_pnl
+    return tuple(_fill(fill, newest - place, closed.get(fill.id)) for place, fill in enumerate(snapshot.fills))
 
 
-def _fill(fill: Fill, seq: int) -> doc.FillItem:
+def _fill(fill: Fill, seq: int, closed_pnl: Decimal | None) -> doc.FillItem:
     return doc.FillItem(
         id=fill.id,
         seq=seq,
@@ -190,7 +209,7 @@ def _fill(fill: Fill, seq: int) -> doc.FillItem:
         size=fill.size,
         fee=fill.fee,
         builder_fee=fill.builder_fee,
-        closed_pnl=None,
+        closed_pnl=closed_pnl,
         created_at=fill.created_at,
         height=fill.height,
     )
@@ -204,8 +223,50 @@ def _market_pnl(row: MarketPnl) -> doc.MarketPnlItem:
         unrealized=row.unrealized,
         fees=row.fees,
         funding=row.funding,
+        funding_estimate=row.funding_estimate,
         net=row.net,
         since=row.since,
+    )
+
+
+def _span(span: SpanPnl) -> doc.SpanItem:
+    return doc.SpanItem(
+        span=span.span,
+        start=span.start,
+        realized=span.realized,
+        unrealized=span.unrealized,
+        fees=span.fees,
+        funding=span.funding,
+        net=span.net,
+        marked_at=span.marked_at,
+        by_market=tuple(_span_market(row.key, row) for row in span.by_market if row.key is not None),
+    )
+
+
+def _span_market(key: PositionKey, row: DayPnl) -> doc.SpanMarketItem:
+    return doc.SpanMarketItem(
+        subaccount=key.subaccount,
+        market=key.market,
+        realized=row.realized,
+        fees=row.fees,
+        funding=row.funding,
+        volume=row.volume,
+        fills=row.fills,
+    )
+
+
+def _drift(one: Difference) -> doc.DriftItem:
+    return doc.DriftItem(
+        subaccount=one.subaccount,
+        market=one.market,
+        source=one.source,
+        what=one.what,
+        at=one.at,
+        ours=one.ours,
+        indexer=one.venue,
+        why=None if one.is_alarm else one.text,
+        reasons=one.why,
+        alarm=one.is_alarm,
     )
 
 
@@ -218,11 +279,14 @@ def _pnl(snapshot: Snapshot, age: PaneHealth) -> doc.PnlSection:
         unrealized=pnl.unrealized,
         fees=pnl.fees,
         funding=pnl.funding,
-        funding_estimate=None,
+        funding_estimate=pnl.funding_estimate,
         net=pnl.net,
         since=pnl.since,
         by_market=tuple(_market_pnl(row) for row in pnl.by_market),
-        drift=(),
+        spans=tuple(map(_span, snapshot.spans)),
+        drift=tuple(map(_drift, snapshot.drift.differences)),
+        drift_at=snapshot.drift.at,
+        drift_problem=None if snapshot.drift.problem is None else clean(snapshot.drift.problem),
     )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "JournalSection",
     "MarketItem",
     "MarketPnlItem",
+    "NearestItem",
     "NetworkSection",
     "OrderItem",
     "Part",
@@ -34,6 +35,9 @@ __all__ = [
     "PreflightDocument",
     "RateLimitItem",
     "ReasonItem",
+    "RiskItem",
+    "SpanItem",
+    "SpanMarketItem",
     "StreamSection",
     "SubaccountItem",
     "Time",
@@ -121,6 +125,24 @@ class SubaccountItem(Part):
     maintenance_margin: Number | None
 
 
+class NearestItem(Part):
+    """The position that the smallest move of its own price would liquidate; `distance` is that move, with its sign."""
+
+    subaccount: int
+    market: str
+    distance: Number = Field(description="Part of the oracle price that it would move by, below zero downwards")
+
+
+class RiskItem(Part):
+    """How much the account is at risk, by the levels of the configuration. Levels are NONE WARN or ALARM."""
+
+    level: str = Field(description="The worse of the two below")
+    margin_usage_level: str
+    liquidation_level: str
+    nearest: NearestItem | None = Field(description="Null where none is known or no price would do it")
+    liquidatable: tuple[int, ...] = Field(description="Subaccounts that the chain may liquidate already")
+
+
 class AccountSection(Held):
     """The account: equity is the sum over its subaccounts, the other figures are the parent subaccount's own."""
 
@@ -132,6 +154,7 @@ class AccountSection(Held):
     raw_free_collateral: Number | None
     margin_usage: Number | None
     effective_leverage: Number | None
+    risk: RiskItem | None
     subaccounts: tuple[SubaccountItem, ...]
 
 
@@ -233,6 +256,7 @@ class MarketPnlItem(Part):
     unrealized: Number | None
     fees: Number | None
     funding: Number | None
+    funding_estimate: Number | None
     net: Number | None
     since: Time | None
 
@@ -240,11 +264,46 @@ class MarketPnlItem(Part):
 class DriftItem(Part):
     """A figure that differs from the Indexer's, and why where that is known."""
 
+    subaccount: int | None = Field(description="Null for a figure of the whole account")
+    market: str | None
+    source: str = Field(description="POSITIONS TRADE_HISTORY PNL or HISTORICAL_PNL")
+    what: str = Field(description="Which of its figures")
+    at: Time | None = Field(description="The moment of the figure, where it has one of its own")
+    ours: Number | None
+    indexer: Number | None
+    why: str | None = Field(description="Null where no known reason accounts for it")
+    reasons: tuple[str, ...] = Field(description="The known reasons as words for machines")
+    alarm: bool = Field(description="Whether something remains that no known reason accounts for")
+
+
+class SpanMarketItem(Part):
+    """What a range of days brought in one subaccount and market: what is booked for good."""
+
     subaccount: int
     market: str
-    ours: Number
-    indexer: Number
-    why: str | None
+    realized: Number | None
+    fees: Number
+    funding: Number
+    volume: Number
+    fills: int
+
+
+class SpanItem(Part):
+    """PNL of a range of days that ends today.
+
+    `unrealized` is how much the open positions' unrealized PNL changed; that and net are null where the net PNL of
+    when the range began is not known.
+    """
+
+    span: str = Field(description="TODAY, WEEK (7 days), MONTH (30 days) or ALL")
+    start: Time | None = Field(description="The first moment of it, null for everything that is known")
+    realized: Number | None
+    unrealized: Number | None
+    fees: Number
+    funding: Number
+    net: Number | None
+    marked_at: Time | None = Field(description="When the net PNL that the range is measured from was taken")
+    by_market: tuple[SpanMarketItem, ...]
 
 
 class PnlSection(Aged):
@@ -258,7 +317,10 @@ class PnlSection(Aged):
     net: Number | None
     since: Time | None
     by_market: tuple[MarketPnlItem, ...]
+    spans: tuple[SpanItem, ...] = Field(description="Empty before fills and funding payments have been read")
     drift: tuple[DriftItem, ...]
+    drift_at: Time | None = Field(description="When it was compared with the Indexer's figures, null before that")
+    drift_problem: str | None = Field(description="Why not everything was compared")
 
 
 class TransferItem(Part):

@@ -1,5 +1,7 @@
 """Settings: a wrong one is named with its place and what is allowed."""
 
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from dydx_console.config.load import ConfigError, load_settings
 from dydx_console.config.settings import Settings
+from dydx_console.domain.risk import DEFAULT_LIMITS
 
 ADDRESS = "dydx1n88uc38xhjgxzw9nwre4ep2c8ga4fjxc565lnf"
 OWN = '[networks.x]\nchain_id = "a"\nindexer_rest = "https://e.org"\nindexer_websocket = "wss://e.org/v4/ws"\n'
@@ -22,6 +25,15 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     assert settings.proxy.allow is False
     assert settings.health.listen is None
     assert settings.networks == {}
+    assert settings.leverage == {}
+    assert settings.risk.limits == DEFAULT_LIMITS
+
+
+def test_levels_and_leverages_are_exact(tmp_path: Path) -> None:
+    text = '[risk]\nmargin_usage_warn = 0.1\n[leverage]\nBTC-USD = 2.5\n"A,B_9/X-USD" = "10"\n'
+    settings = load_settings(write(tmp_path, text), {})
+    assert settings.risk.limits == replace(DEFAULT_LIMITS, margin_usage_warn=Decimal("0.1"))
+    assert settings.leverage == {"BTC-USD": Decimal("2.5"), "A,B_9/X-USD": Decimal(10)}
 
 
 def test_options_stand_over_the_file_and_the_file_over_variables(
@@ -57,6 +69,21 @@ def test_options_stand_over_the_file_and_the_file_over_variables(
         ('[log]\nlevel = "warn"\n', ":2", ("log.level", "'debug', 'info', 'warning' or 'error'", "mean 'warning'?")),
         ('[health]\nlisten = "0.0.0.0:8788"\n', ":2", ("health.listen", "127.0.0.1:port", "unix:/path")),
         ('[proxy]\nallow = "perhaps"\n', ":2", ("proxy.allow", "boolean")),
+        ("[risk]\nmargin_usage_warn = 1.5\n", ":2", ("risk.margin_usage_warn", "less than or equal to 1")),
+        ("[risk]\nmargin_usage_alarm = 0\n", ":2", ("risk.margin_usage_alarm", "greater than 0")),
+        ("[risk]\nliquidation_distance_warn = nan\n", ":2", ("risk.liquidation_distance_warn", "finite")),
+        ("[risk]\nmargin_usage_warn = 0.9\n", ":2",
+         ("risk.margin_usage_warn", "(0.9) has to be below margin_usage_alarm (0.8)")),
+        ("[risk]\n\nmargin_usage_alarm = 0.4\n", ":3",
+         ("risk.margin_usage_alarm", "(0.5) has to be below margin_usage_alarm (0.4)")),
+        ("[risk]\nliquidation_distance_warn = 0.05\n", ":2",
+         ("liquidation_distance_warn", "(0.05) has to be above liquidation_distance_alarm (0.05)")),
+        ("[risk]\nmargin_usage = 0.5\n", ":2", ("there is no such key", "did you mean 'margin_usage_")),
+        ("leverage = 3\n", ":1", ("leverage", "dictionary")),
+        ("[leverage]\nBTC-USD = 5\nETH-USD = 0.5\n", ":3", ("leverage.ETH-USD", "greater than or equal to 1")),
+        ("[leverage]\nBTC-USD = 2000\n", ":2", ("leverage.BTC-USD", "less than or equal to 1000")),
+        ("[leverage]\nbitcoin = 5\n", ":2", ("leverage.bitcoin", "is no name of a market; they are like BTC-USD")),
+        ('[leverage]\nBTC-USD = "much"\n', ":2", ("leverage.BTC-USD", "decimal")),
         ("networks = 5\n", ":1", ("networks", "dictionary")),
         ("[networks]\nx = 5\n", ":2", ("networks.x", "CustomNetwork")),
     ],

@@ -29,6 +29,9 @@ class Script:
     async def run(self) -> None:
         await self._work()  # type: ignore[misc]
 
+    def reconcile(self) -> None:
+        self.asked.set()
+
     def reconnect(self) -> None:
         self.asked.set()
 

@@ -29,6 +29,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dydx_console.domain.faults import FaultCount, FaultKind, FaultSource
+from dydx_console.domain.risk import RiskLevel
 from dydx_console.health.documents import MOST_ERRORS, network_body, shown
 from dydx_console.health.listen import TcpListen, UnixListen
 from dydx_console.health.metrics import metrics_text
@@ -195,6 +196,18 @@ def test_failures_budgets_and_breakers_have_metrics() -> None:
     }
     assert families["dydx_console_stream_trouble"].samples == {(("trouble", "GAP"),): 1}
     assert families["dydx_console_open_gaps"].samples == {(): 2}
+
+
+def test_levels_of_risk_are_told_and_nothing_that_they_rest_on() -> None:
+    facts = replace(FINE, margin_usage_level=RiskLevel.WARN, has_unexplained=True)
+    families = openmetrics.parsed(metrics_text(facts))
+    assert families["dydx_console_risk"].samples == {
+        (("figure", "margin_usage"), ("dydx_console_risk", level)): float(level == "WARN")
+        for level in ("NONE", "WARN", "ALARM")
+    }
+    assert families["dydx_console_unexplained_difference"].samples == {(): 1.0}
+    unknown = openmetrics.parsed(metrics_text(FINE))
+    assert not {"dydx_console_risk", "dydx_console_unexplained_difference"} & set(unknown)
 
 
 def test_failures_that_differ_only_in_what_is_private_are_one_metric() -> None:

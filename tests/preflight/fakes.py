@@ -12,6 +12,7 @@ from dydx_console.domain.chain import (
     Authenticator,
     BlockHead,
     BlockRateLimits,
+    ChosenLeverage,
     EquityTierLimits,
     FeeTier,
     NodeAccount,
@@ -213,6 +214,9 @@ class FakeNode:
 
     async def equity_tier_limits(self) -> EquityTierLimits:
         self._never()
+
+    async def leverages(self, address: str, number: int) -> tuple[ChosenLeverage, ...]:
+        raise NotImplementedError
 
     async def fee_tier(self, address: str) -> FeeTier:
         self._never(address)

@@ -96,9 +96,32 @@ async def test_everything_that_the_port_promises_is_read_from_the_real_services(
         assert limits.stateful_orders == (BlockRateLimit(1, 2), BlockRateLimit(100, 20))
         assert (await port.equity_tier_limits()).stateful_orders[1] == EquityTier(Decimal(20), 1)
         assert (await port.fee_tier(ADDRESS)).maker_fee_ppm == -110
+        (chosen,) = await port.leverages(ADDRESS, 0)
+        assert (chosen.clob_pair_id, chosen.leverage) == (1, 10)
+        assert await port.leverages(ADDRESS, 300) == ()
         assert await port.authenticators(ADDRESS) == (Authenticator(3, "AllOf", b"[]"),)
     assert len(node.peers) == 1, "one connection serves all calls"
     assert all(agent.startswith("test/1 ") for agent in node.user_agents)
+
+
+async def test_a_node_of_before_leverages_refuses_and_another_one_is_asked() -> None:
+    older, newer = FakeNode(version="8.1", knows_leverage=False), FakeNode()
+    async with running(older, newer):
+        async with client_of(older.url) as client:
+            refused = await failure_of(client.leverages(ADDRESS, 0))
+            assert refused.kind is FaultKind.REJECTED
+            assert "does not offer the query" in refused.text
+        async with client_of(older.url, newer.url) as client:
+            assert [row.leverage for row in await client.leverages(ADDRESS, 0)] == [10]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"\xff", b"\x0a\x7f", b"\x0a\x06\x08\x01\x10\xc1\x84\x3d"], ids=["no message", "cut off", "below 1"]
+)
+async def test_a_leverage_that_cannot_be_is_no_answer(answer: bytes) -> None:
+    node = FakeNode(answers={"Leverage": answer})
+    async with running(node), client_of(node.url) as client:
+        assert (await failure_of(client.leverages(ADDRESS, 0))).kind is FaultKind.BAD_ANSWER
 
 
 async def test_every_answer_is_asked_for_anew() -> None:

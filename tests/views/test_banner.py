@@ -4,14 +4,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from builders import D
 from hypothesis import given
 from hypothesis import strategies as st
 from tui.pictures import picture
 
+from dydx_console.domain.ids import PositionKey
 from dydx_console.domain.journal import JournalMode, JournalView
+from dydx_console.domain.risk import RiskLevel
 from dydx_console.state.freshness import PictureState
 from dydx_console.state.node import NodeView
-from dydx_console.views.banner import FAR_BEHIND, BannerFacts, banner_lines, joined, nearest_liquidation
+from dydx_console.state.risk import NO_RISK, Gauge, Nearest, RiskView
+from dydx_console.views.banner import FAR_BEHIND, BannerFacts, banner_lines, joined
 from dydx_console.views.panes import PaneHealth
 from dydx_console.views.table import Cell, Ink, Line, line_width
 
@@ -176,11 +180,42 @@ def test_joined_shortens_before_it_leaves_out() -> None:
     assert words([joined(items, (1, 0), 5)]) == "net"
 
 
-def test_the_nearest_liquidation_is_found() -> None:
-    found = nearest_liquidation(picture())
-    assert found is not None
-    assert found[1].position.market == "ETH-USD"
-    assert nearest_liquidation(picture(positions=())) is None
+NEAR = Nearest(PositionKey(0, "ETH-USD"), D("-0.042"), D("0.042"))
+CALM, WARNED, ALARMED = (Gauge(level, None, is_known=True) for level in RiskLevel)
+
+
+def risk_cells(risk: RiskView, width: int = 200, height: int = 2) -> list[Cell]:
+    """Return what the banner says of the risk, piece by piece."""
+    cells = [cell for line in banner_lines(FACTS, picture(risk=risk), LIVE, width, height) for cell in line]
+    return [cells[i + 1] for i, cell in enumerate(cells) if cell.text in ("margin ", "liq ")]
+
+
+class TestRisk:
+    @pytest.mark.parametrize(
+        ("risk", "shown"),
+        [
+            (RiskView(D("0.125"), NEAR, (), CALM, CALM), [Cell("12.5 %"), Cell("−4.2 % ETH")]),
+            (RiskView(D("0.5"), NEAR, (), WARNED, CALM), [Cell("50.0 % WARN", Ink.WARN), Cell("−4.2 % ETH")]),
+            (RiskView(D("0.8"), NEAR, (), ALARMED, ALARMED),
+             [Cell("80.0 % ALARM", Ink.ALARM), Cell("−4.2 % ETH ALARM", Ink.ALARM)]),
+            (NO_RISK, [Cell("— %", Ink.DIM), Cell("—", Ink.DIM)]),
+            (RiskView(None, None, (), WARNED, WARNED), [Cell("— % WARN", Ink.WARN), Cell("— WARN", Ink.WARN)]),
+            (RiskView(None, NEAR, (0, 128), CALM, ALARMED),
+             [Cell("— %", Ink.DIM), Cell("POSSIBLE NOW, subaccount 0, 128", Ink.ALARM)]),
+        ],
+    )  # fmt: skip
+    def test_each_figure_has_its_level_in_ink_and_as_a_word(self, risk: RiskView, shown: list[Cell]) -> None:
+        assert risk_cells(risk) == shown
+
+    @given(st.integers(44, 220), st.integers(1, 2), st.sampled_from([(WARNED, CALM), (CALM, WARNED), (CALM, ALARMED)]))
+    def test_a_level_stays_in_sight_with_its_word(self, width: int, height: int, gauges: tuple[Gauge, Gauge]) -> None:
+        cells = risk_cells(RiskView(D("0.6"), NEAR, (), *gauges), width, height)
+        assert any(cell.text.endswith(("WARN", "ALARM")) for cell in cells)
+
+    @pytest.mark.parametrize("width", [60, 80, 100])
+    @pytest.mark.parametrize("height", [1, 2])
+    def test_it_leaves_after_what_is_not_about_the_figures(self, width: int, height: int) -> None:
+        assert risk_cells(RiskView(D("0.1"), NEAR, (), CALM, CALM), width, height)
 
 
 @pytest.mark.parametrize(

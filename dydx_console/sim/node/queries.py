@@ -16,6 +16,7 @@ from v4_proto.dydxprotocol.prices import query_pb2 as prices
 from v4_proto.dydxprotocol.subaccounts import query_pb2 as subaccounts
 
 from dydx_console.sim.node import account_answers, block_answers, market_answers
+from dydx_console.sim.node.leverage import LeverageRequest, leverage
 from dydx_console.sim.node.refusals import Code, QueryRefusedError
 from dydx_console.sim.venue import Venue
 
@@ -58,6 +59,7 @@ SERVICES: Mapping[str, Mapping[str, Method]] = {
             clob.QueryEquityTierLimitConfigurationRequest,
             market_answers.equity_tier_limits,
         ),
+        "Leverage": (LeverageRequest, leverage),
     },
     "dydxprotocol.perpetuals.Query": {
         "Perpetual": (perpetuals.QueryPerpetualRequest, market_answers.perpetual),

@@ -27,6 +27,7 @@ from dydx_console.domain.chain import (
     BlockHead,
     BlockRateLimit,
     BlockRateLimits,
+    ChosenLeverage,
     EquityTier,
     EquityTierLimits,
     FeeTier,
@@ -39,6 +40,7 @@ from dydx_console.domain.chain import (
 )
 from dydx_console.domain.nodeaccount import Perpetual
 from dydx_console.domain.text import clean
+from dydx_console.venue.node.leverage import QueryLeverageResponse
 
 __all__ = [
     "UnreadableAnswerError",
@@ -51,6 +53,7 @@ __all__ = [
     "equity_tier_limits_of",
     "fee_tier_of",
     "info_of",
+    "leverages_of",
     "oracle_page_of",
     "perpetual_page_of",
     "signed_int",
@@ -63,6 +66,7 @@ _LONGEST_INT = 64
 """Bytes of magnitude that are read; the chain sets no limit, and no amount comes near this."""
 _WIDEST_EXPONENT = 64
 _USDC_DECIMALS = 6
+_PPM = 1_000_000
 _LEVERAGE_UPDATES_FIELD = 5
 """`max_leverage_updates_per_n_blocks`, which v4-proto 8 does not name."""
 _BASE_ACCOUNT = "cosmos.auth.v1beta1.BaseAccount"
@@ -213,6 +217,15 @@ def fee_tier_of(data: bytes, _endpoint: str) -> FeeTier:
     _needed(answer, "tier")
     tier = answer.tier
     return FeeTier(answer.index, clean(tier.name, 60), tier.maker_fee_ppm, tier.taker_fee_ppm)
+
+
+def leverages_of(data: bytes, _endpoint: str) -> tuple[ChosenLeverage, ...]:
+    """Return the leverages that an owner chose for a subaccount; a market without one is left out."""
+    answer = _parsed(QueryLeverageResponse, data)
+    if any(row.custom_imf_ppm > _PPM for row in answer.clob_pair_leverage):
+        raise UnreadableAnswerError("a leverage below 1")
+    told = {row.clob_pair_id: row.custom_imf_ppm for row in answer.clob_pair_leverage if row.custom_imf_ppm}
+    return tuple(ChosenLeverage(pair, ppm) for pair, ppm in sorted(told.items()))
 
 
 def authenticators_of(data: bytes, _endpoint: str) -> tuple[Authenticator, ...]:

@@ -22,6 +22,7 @@ from dydx_console.domain.chain import (
     Authenticator,
     BlockHead,
     BlockRateLimits,
+    ChosenLeverage,
     EquityTierLimits,
     FeeTier,
     NodeAccount,
@@ -37,6 +38,7 @@ from dydx_console.venue.node import answers
 from dydx_console.venue.node.channels import MAX_ANSWER_BYTES, Channels, ClosedError
 from dydx_console.venue.node.endpoints import parse_endpoint
 from dydx_console.venue.node.failover import DEMOTED_FOR_S, EndpointOrder
+from dydx_console.venue.node.leverage import QueryLeverageRequest
 from dydx_console.venue.node.statuses import NO_SUCH_HEIGHT, Fault, fault_of
 from dydx_console.venue.resilience.counters import FaultCounters
 
@@ -189,6 +191,11 @@ class NodeClient:
     async def fee_tier(self, address: str) -> FeeTier:
         """Return an address's trading fees."""
         return await self._read(_FEES, feetiers_query.QueryUserFeeTierRequest(user=address), answers.fee_tier_of)
+
+    async def leverages(self, address: str, number: int) -> tuple[ChosenLeverage, ...]:
+        """Return the leverages chosen for a subaccount, by market; REJECTED where no node knows the question."""
+        request = QueryLeverageRequest(owner=address, number=number)
+        return await self._read(f"{_CLOB}/Leverage", request, answers.leverages_of)
 
     async def authenticators(self, address: str) -> tuple[Authenticator, ...]:
         """Return the permissions that an account gave to other keys."""
