@@ -6,16 +6,41 @@ usage: python -m benchmarks.health [--requests N] [--unix]
 """
 
 import argparse
+import asyncio
 import json
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+from dydx_console.domain.ids import PositionKey
+from dydx_console.domain.market import Market
+from dydx_console.domain.order import Order
+from dydx_console.domain.position import Position
+from dydx_console.journal.writer import Journal, open_journal
+from dydx_console.ports.clock import SystemClock
+from dydx_console.ports.history import NO_PROGRESS
+from dydx_console.ports.journal import HistoryPort, JournalId, OrderNote
+from dydx_console.ports.mailbox import Mailbox
+from dydx_console.state.accounting import Ledger
+from dydx_console.state.console import ConsoleState, Watched
+from dydx_console.state.margin import PositionMargin
+from dydx_console.state.pnl import MarketPnl, PnlTotals
+from dydx_console.state.snapshot import PositionView, Snapshot, snapshot_of
+
+API_PATHS = ("/api/account", "/api/positions/summary", "/api/positions/0-ETH-USD/pnl", "/api/orders",
+             "/api/orders/order-1")  # fmt: skip
+TOKEN = "a-token-that-guards-figures-made-up"
 PATHS = (
     "/health/",
     "/health/network",
@@ -25,16 +50,23 @@ PATHS = (
     "/health/live",
     "/metrics",
     "/openapi.json",
+    *API_PATHS,
 )
 FLOOR = "bare starlette"
 BUDGET_MS = 10.0
 WARM_UP = 20
+ORDERS = 20_000
+MARKETS = 20
+ADDRESS = "dydx1n88uc38xhjgxzw9nwre4ep2c8ga4fjxc565lnf"
+AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def _serve(listen: str) -> None:
     """Serve made-up facts until stdin ends; print where."""
+    from dydx_console.health.api import Api
     from dydx_console.health.listen import parse_listen
     from dydx_console.health.server import HealthServer
+    from dydx_console.health.token import ApiToken
     from dydx_console.ports.health import HealthFacts, HealthStatus, ServedNetwork
 
     network = ServedNetwork(
@@ -73,10 +105,87 @@ def _serve(listen: str) -> None:
             future.set_result(self.health())
             return future
 
-    server = HealthServer(Engine(), parse_listen(listen))
-    print(json.dumps(str(server.start())), flush=True)
-    sys.stdin.read()
-    server.stop()
+    with tempfile.TemporaryDirectory() as folder, _account(Path(folder)) as source:
+        server = HealthServer(Engine(), parse_listen(listen), api=Api(source, ApiToken(TOKEN)))
+        print(json.dumps(str(server.start())), flush=True)
+        sys.stdin.read()
+        server.stop()
+
+
+class _Source:
+    """An engine's side of the account's API over a real journal, on a loop of its own."""
+
+    def __init__(self, mailbox: Mailbox, history: HistoryPort, loop: asyncio.AbstractEventLoop) -> None:
+        self.mailbox = mailbox
+        self.history = self
+        self.progress = NO_PROGRESS
+        self._port = history
+        self._loop = loop
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def ask(self, question: Callable[[HistoryPort], Coroutine[Any, Any, Any]]) -> "Future[Any]":
+        return asyncio.run_coroutine_threadsafe(question(self._port), self._loop)
+
+
+@contextmanager
+def _account(folder: Path) -> Iterator[_Source]:
+    """Yield an account with positions in 20 markets, and 20,000 orders in its journal."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def done(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    journal = done(_filled(folder))
+    try:
+        mailbox = Mailbox()
+        mailbox.publish(_snapshot(), ())
+        yield _Source(mailbox, journal.history, loop)
+    finally:
+        done(journal.close())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _filled(folder: Path) -> Journal:
+    identity = JournalId("testnet", "dydx-testnet-4", ADDRESS)
+    journal = await open_journal(folder, identity, SystemClock())
+    running = asyncio.create_task(journal.run())
+    for number in range(ORDERS):
+        at = AT - timedelta(seconds=number)
+        order = Order(f"order-{number}", subaccount=0, market=f"M{number % MARKETS}-USD", side="BUY", type="LIMIT",
+                      status="OPEN", size=Decimal(1), price=Decimal(100), created_at=at, updated_at=at)  # fmt: skip
+        journal.write([OrderNote(order, "OPEN", at, number, "REST", number + 1)])
+        if number % 1_000 == 0:
+            await journal.flush()
+    await journal.flush()
+    running.cancel()
+    await asyncio.wait({running})
+    return journal
+
+
+def _snapshot() -> Snapshot:
+    tickers = ["ETH-USD", *(f"M{number}-USD" for number in range(1, MARKETS))]
+    figure = Decimal("123.45")
+    rows = tuple(MarketPnl(PositionKey(0, ticker), figure, figure, figure, figure, figure, AT) for ticker in tickers)
+    held = PositionMargin(figure, figure, figure, figure, figure, None)
+    positions = tuple(
+        PositionView(Position(0, ticker, figure, "OPEN", 1), figure, "FILLS", figure, figure, figure, figure,
+                     Ledger(), held)
+        for ticker in tickers
+    )  # fmt: skip
+    state = ConsoleState(Watched(ADDRESS, 0))
+    return replace(
+        snapshot_of(state, 0.0, 1),
+        positions=positions,
+        pnl=PnlTotals(figure, figure, figure, figure, figure, AT, rows),
+        markets={ticker: Market(ticker, oracle_price=figure) for ticker in tickers},
+        block_time=AT,
+    )
 
 
 def _serve_floor() -> None:
@@ -118,7 +227,8 @@ class _Client:
     def took_ms(self, path: str) -> float:
         """Ask once; return how long the whole answer took."""
         host = "localhost" if self._unix else self._place
-        data = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        token = f"Authorization: Bearer {TOKEN}\r\n" if path in API_PATHS else ""
+        data = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{token}\r\n".encode()
         began = time.perf_counter()
         self._sock.sendall(data)
         received = self._sock.recv(65_536)

@@ -1,1 +1,1 @@
-"""The local HTTP server: how the network stands, for machines. Loopback or a unix socket, GET only, nothing private."""
+"""The local HTTP server, for machines: how the network stands, and to who has its token the account. It only reads."""

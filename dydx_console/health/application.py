@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dydx_console.health.api import Api, Refused, api_routes
 from dydx_console.health.documents import (
     Problem,
     config_body,
@@ -47,8 +48,8 @@ OWN_PAGES = (b"none", b"same-origin")
 NO_EVIDENCE = "no fresh evidence came in time"
 
 
-def application(port: HealthPort, prober: Prober, at: Listen) -> Starlette:
-    """Return the ASGI application for a server that listens at `at`."""
+def application(port: HealthPort, prober: Prober, at: Listen, api: Api | None = None) -> Starlette:
+    """Return the ASGI application for a server that listens at `at`; without `api`, nothing is told of the account."""
     routes = _Routes(port, prober)
     app = Starlette(
         routes=[
@@ -60,9 +61,10 @@ def application(port: HealthPort, prober: Prober, at: Listen) -> Starlette:
             Route("/health/live", routes.live),
             Route("/metrics", routes.metrics),
             Route("/openapi.json", routes.openapi),
+            *api_routes(port, api),
         ],
         middleware=[Middleware(_Door, hosts=_hosts(at), hostless=isinstance(at, UnixListen))],
-        exception_handlers={HTTPException: _refused, Exception: _failed},
+        exception_handlers={Refused: _told_why, HTTPException: _refused, Exception: _failed},
     )
     app.router.redirect_slashes = False
     return app
@@ -163,6 +165,12 @@ async def _refused(_request: Request, error: Exception) -> Response:
         return _json(Problem(error="bad_query", detail=error.detail), 400)
     paths = ", ".join(["/health/", *(link for link in LINKS.values() if "?" not in link)])
     return _json(Problem(error="not_found", detail=f"there is no such path; there are: {paths}"), 404)
+
+
+async def _told_why(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refused):
+        return await _failed(request, error)
+    return _json(error.problem, error.status, error.headers)
 
 
 async def _failed(_request: Request, _error: Exception) -> Response:

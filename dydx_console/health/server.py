@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from dydx_console.health.api import Api
 from dydx_console.health.application import application
 from dydx_console.health.guard import IDLE_S, MAX_HEAD_BYTES, Guard
 from dydx_console.health.listen import Listen
@@ -34,10 +35,14 @@ class HealthServer:
         port: the engine.
         listen: where to listen.
         probe_deadline_s: seconds that the engine is given where fresh evidence is asked for, at most 3.
+        api: what the account's API answers from; without it there is none.
     """
 
-    def __init__(self, port: HealthPort, listen: Listen, *, probe_deadline_s: float = PROBE_S) -> None:
+    def __init__(
+        self, port: HealthPort, listen: Listen, *, probe_deadline_s: float = PROBE_S, api: Api | None = None
+    ) -> None:
         self._port = port
+        self._api = api
         self._listen = listen
         self._probe_deadline_s = min(probe_deadline_s, 3.0)
         self._listener: Listener | None = None
@@ -89,7 +94,7 @@ class HealthServer:
         _keep_off_the_terminal()
         prober = Prober(self._port, self._probe_deadline_s)
         config = uvicorn.Config(
-            application(self._port, prober, self._listener.at),
+            application(self._port, prober, self._listener.at, self._api),
             http=Guard,
             ws="none",
             lifespan="off",

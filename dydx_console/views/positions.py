@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from dydx_console.domain.market import Market
 from dydx_console.domain.numbers import ZERO, divide
 from dydx_console.views.format import MINUS, amount, money, near_price, percent, places_of, size
 from dydx_console.views.table import Cell, Column, Ink, TableSpec
+from dydx_console.views.trend import WIDTH, change_of, sparkline
 
 if TYPE_CHECKING:
     from dydx_console.state.snapshot import PositionView, Snapshot
@@ -21,14 +22,17 @@ WARN_DISTANCE = Decimal("0.10")
 BAD_DISTANCE = Decimal("0.05")
 FAR = Decimal("9.995")
 
+Trend: TypeAlias = tuple[Decimal | None, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class PositionLine:
-    """A position and its market's units."""
+    """A position and its market's units; `trend` are samples of its oracle price, oldest first."""
 
     view: PositionView
     tick: Decimal | None
     step: Decimal | None
+    trend: Trend = ()
 
     @property
     def id(self) -> str:
@@ -46,15 +50,19 @@ class PositionLine:
         return None if self.view.margin is None else self.view.margin.liquidation_price
 
 
-def position_lines(snapshot: Snapshot) -> list[PositionLine]:
-    """Return the open positions by subaccount and market."""
-    return [position_line(view, snapshot.markets) for view in snapshot.positions]
+def position_lines(snapshot: Snapshot, trend_of: Callable[[str], Trend] | None = None) -> list[PositionLine]:
+    """Return the open positions by subaccount and market; `trend_of` knows the samples of a market's price."""
+    return [position_line(view, snapshot.markets, trend_of) for view in snapshot.positions]
 
 
-def position_line(view: PositionView, markets: Mapping[str, Market]) -> PositionLine:
+def position_line(
+    view: PositionView, markets: Mapping[str, Market], trend_of: Callable[[str], Trend] | None = None
+) -> PositionLine:
     """Return a position with the units of its market."""
-    market = markets.get(view.position.market)
-    return PositionLine(view, market.tick_size if market else None, market.step_size if market else None)
+    ticker = view.position.market
+    market = markets.get(ticker)
+    trend = () if trend_of is None else trend_of(ticker)
+    return PositionLine(view, market.tick_size if market else None, market.step_size if market else None, trend)
 
 
 def liquidation_distance(view: PositionView) -> Decimal | None:
@@ -151,6 +159,8 @@ POSITIONS: TableSpec[PositionLine] = TableSpec(
         Column("distance", "DIST", 8, _distance, lambda p: liquidation_distance(p.view), right=True, rank=2,
                restless=True),
         Column("funding", "FUNDING", 9, _funding, lambda p: p.view.funding, right=True, rank=8),
+        Column("trend", "PRICE, 4 MIN", WIDTH, lambda p: Cell(sparkline(p.trend), Ink.LABEL),
+               lambda p: change_of(p.trend), right=True, rank=9, restless=True),
     ),
     id_of=lambda p: p.id,
     haystack=lambda p: f"{p.view.position.market} {p.view.position.subaccount} "

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from api_help import BEARER, Account, ask, serving_account
 from health_help import (
     DEGRADED,
     FINE,
@@ -19,13 +20,13 @@ from health_help import (
     get,
     host_of,
     request,
-    serving,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from dydx_console.health import documents
+from dydx_console.health import accounts, documents
+from dydx_console.health.asked import KEYS
 from dydx_console.health.listen import Listen
 from dydx_console.health.openapi import openapi_document
 from dydx_console.ports.health import HealthFacts
@@ -34,12 +35,14 @@ DOCUMENT = openapi_document()
 PATHS = sorted(DOCUMENT["paths"])
 ENGINE = FakeEngine()
 ENGINE.answer = ENGINE.health
+ACCOUNT = Account()
+IDS = ("0-ETH-USD", "128-ISO-USD", "order-1", "order-3", "nothing", "%00", "..", "{id}")
 
 
 @pytest.fixture(scope="module")
 def at() -> Iterator[Listen]:
     """One server for all examples; each sets the engine's facts."""
-    with serving(ENGINE) as place:
+    with serving_account(ACCOUNT.show(), ENGINE) as place:
         yield place
 
 
@@ -77,7 +80,8 @@ def fits(schema: dict[str, Any], body: str) -> bool:
         return any(fits(each, body) for each in schema["anyOf"])
     if "$ref" not in schema:
         return bool(body)
-    model: type[BaseModel] = getattr(documents, schema["$ref"].rpartition("/")[2])
+    name = schema["$ref"].rpartition("/")[2]
+    model: type[BaseModel] = getattr(documents, name, None) or getattr(accounts, name)
     try:
         model.model_validate_json(body)
     except ValidationError:
@@ -92,6 +96,7 @@ def check_documented(path: str, method: str, answer: Answer) -> None:
     assert content_type in response["content"]
     if method != "HEAD":
         assert fits(response["content"][content_type]["schema"], answer.body)
+    assert ("www-authenticate" in answer.headers) == (answer.status == 401)
     if answer.status == 405:
         assert answer.headers["allow"] in response["headers"]["Allow"]["schema"]["enum"]
 
@@ -102,7 +107,7 @@ def test_the_document_is_whole(at: Listen) -> None:
     for reference in references(DOCUMENT):
         assert resolved(reference)
     operations = [item["get"]["operationId"] for item in DOCUMENT["paths"].values()]
-    assert len(set(operations)) == len(operations) == 8
+    assert len(set(operations)) == len(operations) == 13
     for item in DOCUMENT["paths"].values():
         assert item.keys() == {"get"}
         for response in item["get"]["responses"].values():
@@ -113,11 +118,20 @@ TOKENS = st.from_regex(re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,12}", re.ASCII
 METHODS = st.one_of(st.just("GET"), st.sampled_from(["HEAD", "POST", "OPTIONS", "CONNECT", "TRACE", "PUT"]), TOKENS)
 VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#"), max_size=12)
 QUERIES = st.one_of(st.just(""), st.just(""), st.just("?probe=1"), st.just("?"), VISIBLE.map("?".__add__))
+ORDER_QUERIES = st.lists(
+    st.tuples(
+        st.sampled_from([*KEYS, "nothing"]),
+        st.sampled_from(["OPEN", "BTC-USD", "BUY", "LIMIT", "0", "2026-11-20", "7d", "newest", "500", ""]) | VISIBLE,
+    ).map("=".join),
+    max_size=3,
+).map(lambda parts: "?" + "&".join(parts))
 VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=30)
 HEADERS = st.one_of(
     st.sampled_from(
         [
             "Host: evil.example",
+            BEARER,
+            f"{BEARER}x",
             "Host: localhost",
             "Origin: null",
             "Sec-Fetch-Site: cross-site",
@@ -156,15 +170,34 @@ def test_no_answer_is_undocumented(
     ENGINE.facts = facts
     answer = exchange(at, request(at, path + query, method, *headers, version=version), method)
     check_documented(path, method, answer)
+    if path.startswith("/api/") and answer.status == 200:
+        assert BEARER in headers
 
 
 @given(FACTS, st.sampled_from(PATHS), QUERIES)
 def test_no_answer_to_an_honest_client_is_undocumented(at: Listen, facts: HealthFacts, path: str, query: str) -> None:
     ENGINE.facts = facts
-    answer = get(at, path + query)
+    answer = ask(at, path + query)
     check_documented(path, "GET", answer)
     allowed = query in ("", "?") or (query == "?probe=1" and path == "/health/network")
-    assert (answer.status == 400 and "bad_query" in answer.body) == (not allowed)
+    assert path == "/api/orders" or (answer.status == 400 and "bad_query" in answer.body) == (not allowed)
+
+
+@given(st.sampled_from([path for path in PATHS if "{id}" in path]), st.sampled_from(IDS) | VISIBLE, st.booleans())
+def test_no_answer_of_a_named_thing_is_undocumented(at: Listen, path: str, name: str, has_token: bool) -> None:
+    if "/" in name or "?" in name:
+        return
+    target = path.replace("{id}", name)
+    answer = ask(at, target) if has_token else get(at, target)
+    check_documented(path, "GET", answer)
+    assert has_token or answer.status == 401 or (answer.status == 404 and not name)
+
+
+@given(ORDER_QUERIES)
+def test_no_answer_to_a_question_for_orders_is_undocumented(at: Listen, query: str) -> None:
+    answer = ask(at, "/api/orders" + query)
+    check_documented("/api/orders", "GET", answer)
+    assert answer.status in (200, 400)
 
 
 @given(st.sampled_from(PATHS), st.binary(max_size=300))

@@ -21,7 +21,7 @@ class KeyBar(LineWidget):
     def drawn(self, now: float, *, is_dirty: bool) -> list[Drawn]:
         """Return the keys that fit."""
         line: Line = (Cell(" "),)
-        for action in in_group("orders", "table", "app"):
+        for action in in_group("orders", "pnl", "table", "app"):
             if not action.hint or action.group not in self.groups:
                 continue
             name = first_key(action, self._keymap)
