@@ -24,8 +24,8 @@ __all__ = [
 class Action:
     """Something a key does.
 
-    `id` names it in a keymap; `keys` are separated by commas; `group` is where it works: `app`, `pane` (every pane) or
-    `table`. `name` is the action method. Actions with a `hint` stand in the key bar.
+    `id` names it in a keymap; `keys` are separated by commas; `group` is where it works: `app`, `pane` (every pane),
+    `table`, `orders` or `history`. `name` is the action method. Actions with a `hint` stand in the key bar.
     """
 
     id: str
@@ -50,6 +50,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.checks", "n", "Network checks", "app", "app.checks"),
     Action("app.log", "L", "Log: the notices of this run", "app", "app.log"),
     Action("app.diagnostics", "D", "Diagnostics: stream, budgets, breakers, failures", "app", "app.diagnostics"),
+    Action("app.history", "H", "History: past orders, fills, funding, transfers, positions", "app", "app.history",
+           hint="history"),
     Action("app.dismiss", "d", "Dismiss the oldest notice that stays", "app", "app.dismiss"),
     Action("app.screenshot", "f12", "Screenshot (address and balances covered)", "app", "app.snap"),
     Action("focus.1", "1", "Balances", "app", "screen.focus_pane('balances')"),
@@ -77,6 +79,24 @@ ACTIONS: tuple[Action, ...] = (
     Action("table.reverse", "O", "Reverse the sort", "table", "reverse"),
     Action("table.detail", "enter", "Everything about the row", "table", "screen.detail", hint="detail"),
     Action("orders.working", "w", "Working orders only", "orders", "working", hint="working only"),
+    Action("history.1", "1", "Orders", "history", "choose_tab(0)", in_palette=False),
+    Action("history.2", "2", "Fills", "history", "choose_tab(1)", in_palette=False),
+    Action("history.3", "3", "Funding payments", "history", "choose_tab(2)", in_palette=False),
+    Action("history.4", "4", "Transfers", "history", "choose_tab(3)", in_palette=False),
+    Action("history.5", "5", "Positions from flat to flat", "history", "choose_tab(4)", in_palette=False),
+    Action("history.tab", "tab", "Next tab", "history", "tab(1)", in_palette=False),
+    Action("history.tab_before", "shift+tab", "Previous tab", "history", "tab(-1)", in_palette=False),
+    Action("history.next", "n", "Next page", "history", "page(1)", in_palette=False),
+    Action("history.previous", "p", "Previous page", "history", "page(-1)", in_palette=False),
+    Action("history.filter", "f", "Filter by status, market, side, type, sub, since, until", "history",
+           "screen.filter_line", in_palette=False),
+    Action("history.clear", "backspace", "Take text and filter away", "history", "screen.clear", in_palette=False),
+    Action("history.fetch", "F", "Fetch older history from the venue, or go on", "history", "screen.fetch",
+           in_palette=False),
+    Action("history.stop", "i", "Stop fetching; what came is kept", "history", "screen.stop", in_palette=False),
+    Action("pnl.next", "l,right", "Next range: today, 7 days, 30 days, all", "pnl", "span(1)", hint="range"),
+    Action("pnl.previous", "h,left", "Range before", "pnl", "span(-1)"),
+    Action("pnl.curve", "enter", "Curve of equity and PNL, large", "pnl", "curve", hint="curve"),
 )  # fmt: skip
 
 _BY_ID = {action.id: action for action in ACTIONS}
@@ -127,12 +147,17 @@ def key_name(key: str) -> str:
 def conflicts(keymap: Mapping[str, str]) -> list[str]:
     """Return what is wrong with a keymap, one sentence each: unknown ids, actions without a key, keys given twice.
 
-    A pane's keys may repeat in another pane, but neither may take a key of the app.
+    A pane's keys may repeat in another pane, but neither may take a key of the app. The History screen, which covers
+    the desk, has keys of its own beside those of panes and tables.
     """
     known = {action.id for action in ACTIONS}
     found = [f"keymap: there is no action {name!r}" for name in keymap if name not in known]
     found += [f"keymap: {action.id} has no key" for action in ACTIONS if not keys_of(action, keymap)]
-    together = (in_group("app", "pane", "table", "orders"),)
+    together = (
+        in_group("app", "pane", "table", "orders"),
+        in_group("app", "pane", "pnl"),
+        in_group("pane", "table", "history"),
+    )
     return list(dict.fromkeys([*found, *chain.from_iterable(_clashes(actions, keymap) for actions in together)]))
 
 

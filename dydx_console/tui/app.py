@@ -1,6 +1,8 @@
 """The Textual application: it looks into the engine's mailbox and paints; it never waits for the engine."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["ConsoleApp"]
 
 TOAST_S = 6.0
+READY_S = 1.5
+"""After this the start is over, and screens that are dear to load are loaded."""
 
 
 def _commands() -> "type[Provider]":
@@ -90,6 +94,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Begin to look into the mailbox, and say what must be known from the start."""
         self.set_interval(TICK_S, self.tick, name="paint")
+        self.set_timer(READY_S, self._load)
         if self.options.for_seconds is not None:
             self.set_timer(self.options.for_seconds, self.end)
         warnings = [*self._watch.warnings(), *conflicts(self.options.keymap)]
@@ -100,6 +105,10 @@ class ConsoleApp(App[None], inherit_bindings=False):
         if self.admission.is_waiting:
             self._ask()
         self.call_after_refresh(self.port.start)
+
+    def _load(self) -> None:
+        """Have what History needs loaded in another thread, so that its first opening is as quick as the next."""
+        self.run_worker(partial(import_module, "dydx_console.tui.screens.history"), thread=True)
 
     def _ask(self) -> None:
         from dydx_console.tui.screens.confirm import ConfirmModal
@@ -164,8 +173,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
         return self._is_unmeant(event) or await self._acted_at_once(event)
 
     async def _acted_at_once(self, event: events.Key) -> bool:
-        """Act on a key of the desk before the next one is looked at, so that `/q` filters for q and never quits."""
-        if not isinstance(self.screen, ConsoleScreen) or isinstance(self.focused, Input):
+        """Act on a key of the desk or the history before the next is looked at, so that `/q` looks for q and never
+        quits."""
+        if not getattr(self.screen, "TAKES_TYPING", False) or isinstance(self.focused, Input):
             return False
         active = self.screen.active_bindings.get(event.key)
         return active is not None and active.enabled and await self.run_action(active.binding.action, active.node)
@@ -220,6 +230,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
         if isinstance(self.screen, ConsoleScreen):
             self.push_screen(DiagnosticsModal(self.port, self.picture, self.frames, self._backlog, self.clock))
+
+    def action_history(self) -> None:
+        """Show what the journal holds, page by page."""
+        from dydx_console.tui.screens.history import HistoryModal
+
+        if isinstance(self.screen, ConsoleScreen):
+            self.push_screen(HistoryModal(self.port.history, self.picture, self.clock, self.options.keymap))
 
     def action_reconnect(self) -> None:
         """Ask the engine for a fresh connection."""

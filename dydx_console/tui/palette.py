@@ -10,6 +10,7 @@ from dydx_console.tui.actions import in_group
 from dydx_console.tui.themes import OWN_THEMES
 from dydx_console.tui.widgets.grid import GridPane
 from dydx_console.tui.widgets.orders import OrdersPane
+from dydx_console.tui.widgets.pnl import PnlPane
 
 __all__ = ["ConsoleCommands"]
 
@@ -23,6 +24,8 @@ class ConsoleCommands(Provider):
             groups.append("table")
         if isinstance(self.focused, OrdersPane):
             groups.append("orders")
+        if isinstance(self.focused, PnlPane):
+            groups.append("pnl")
         for action in in_group(*groups):
             if action.in_palette:
                 yield action.label, action.name

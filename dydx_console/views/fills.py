@@ -11,6 +11,7 @@ from dydx_console.domain.enums import FillType
 from dydx_console.domain.fill import Fill, is_forced
 from dydx_console.views.format import DASH, amount, moment, money, places_of, price, size
 from dydx_console.views.orders import side_ink
+from dydx_console.views.positions import sign_ink
 from dydx_console.views.table import Cell, Column, Ink, TableSpec
 
 if TYPE_CHECKING:
@@ -21,12 +22,16 @@ __all__ = ["FILLS", "FillLine", "fill_lines"]
 
 @dataclass(frozen=True, slots=True)
 class FillLine:
-    """A fill and its market's units; `today` is the picture's day."""
+    """A fill and its market's units; `today` is the picture's day.
+
+    `closed_pnl` is what it realized in USDC, zero for one that only opens, None where that is not known.
+    """
 
     fill: Fill
     tick: Decimal | None
     step: Decimal | None
     today: datetime | None
+    closed_pnl: Decimal | None = None
 
 
 def fill_lines(snapshot: Snapshot, older: tuple[Fill, ...] = ()) -> list[FillLine]:
@@ -38,7 +43,8 @@ def fill_lines(snapshot: Snapshot, older: tuple[Fill, ...] = ()) -> list[FillLin
     lines: list[FillLine] = []
     for fill in fills:
         market = snapshot.markets.get(fill.market)
-        lines.append(FillLine(fill, market.tick_size if market else None, market.step_size if market else None, today))
+        tick, step = (None, None) if market is None else (market.tick_size, market.step_size)
+        lines.append(FillLine(fill, tick, step, today, snapshot.closed_pnl.get(fill.id)))
     return lines
 
 
@@ -51,6 +57,13 @@ def _type(line: FillLine) -> Cell:
 
 def _fee(line: FillLine) -> Cell:
     return Cell(amount(money(line.fill.paid, 4), line.fill.paid, 10))
+
+
+def _closed(line: FillLine) -> Cell:
+    pnl = line.closed_pnl
+    if pnl is None:
+        return Cell(DASH, Ink.DIM)
+    return Cell(amount(money(pnl, plus=True), pnl, 10), sign_ink(pnl)) if pnl else Cell("")
 
 
 def _size(line: FillLine) -> Cell:
@@ -74,7 +87,7 @@ FILLS: TableSpec[FillLine] = TableSpec(
                places=lambda f: places_of(f.tick) or 0),
         Column("liquidity", "LIQ", 5, lambda f: Cell(f.fill.liquidity, Ink.DIM), lambda f: f.fill.liquidity, rank=3),
         Column("fee", "FEE", 10, _fee, lambda f: f.fill.paid, right=True, rank=1, places=lambda _: 4),
-        Column("closed", "CLOSED", 9, lambda _: Cell(DASH, Ink.DIM), lambda _: None, right=True, rank=5),
+        Column("closed", "CLOSED", 10, _closed, lambda f: f.closed_pnl, right=True, rank=5, places=lambda _: 2),
         Column("type", "TYPE", 13, _type, lambda f: f.fill.type, rank=2),
     ),
     id_of=lambda f: f.fill.id,

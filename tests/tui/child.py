@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tui.fakes import ASKED, HEALTHY, MAINNET, TESTNET, WRONG_NODE, FakePort
+from tui.history_thread import ThreadDesk
 from tui.pictures import HOSTILE, fill, picture, poisoned, stream
 
 from dydx_console.ports.notices import Level, Notice
@@ -89,6 +90,8 @@ def main() -> int:
         threading.Thread(target=hostile, args=(port,), daemon=True).start()
     else:
         threading.Thread(target=port.run, args=(counters,), daemon=True).start()
+    if mode == "history":
+        port.history = ThreadDesk(next(Path(folder).glob("journal/**/*.db")))  # type: ignore[assignment]
     if mode == "noise":
         threading.Thread(target=noisy, daemon=True).start()
     if mode in ("short", "ask-short"):

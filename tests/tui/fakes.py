@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass, field, replace
 
+from tui.shelf import FakeDesk
+
 from dydx_console.domain.preflight import CheckResult, Report, Verdict
 from dydx_console.ports.mailbox import Mailbox
 from dydx_console.ports.network import Confirmation, NetworkView
@@ -67,18 +69,23 @@ class FakePort:
     failure: str | None = None
     now: float | None = None
     reconnects: int = 0
+    reconciles: int = 0
     starts: int = 0
     asked: Confirmation | None = None
     typed: list[str] = field(default_factory=list)
     checked: Report | None = None
     checks: int = 0
     applied: int = 0
+    history: FakeDesk = field(default_factory=FakeDesk)
 
     def monotonic(self) -> float:
         return time.monotonic() if self.now is None else self.now
 
     def reconnect(self) -> None:
         self.reconnects += 1
+
+    def reconcile(self) -> None:
+        self.reconciles += 1
 
     def start(self) -> None:
         self.starts += 1

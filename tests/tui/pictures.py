@@ -12,11 +12,13 @@ from dydx_console.domain.ids import PositionKey
 from dydx_console.domain.market import Market
 from dydx_console.domain.order import Order
 from dydx_console.domain.position import Balance, Position
+from dydx_console.domain.risk import DEFAULT_LIMITS
 from dydx_console.state.accounting import Ledger
 from dydx_console.state.console import Watched
 from dydx_console.state.freshness import ChannelView, PictureState, StreamView
 from dydx_console.state.margin import AccountMargin, ChildMargin, PositionMargin
 from dydx_console.state.pnl import MarketPnl, PnlTotals
+from dydx_console.state.risk import risk_view
 from dydx_console.state.snapshot import PositionView, Snapshot
 
 ADDRESS = "dydx1n88uc38xhjgxzw9nwre4ep2c8ga4fjxc565lnf"
@@ -156,6 +158,7 @@ def picture(at: float = 0.0, revision: int = 1, **changes: Any) -> Snapshot:
         "transfers": (),
         "pnl": PnlTotals(D("240.10"), D("-7.13"), D("30.40"), D("3.27"), D("205.84"), NOW, rows),
         "markets": MARKETS,
+        "risk": risk_view(changes.get("margin", margin), changes.get("positions", views), 0, DEFAULT_LIMITS),
     }
     return Snapshot(**{**base, **changes})
 

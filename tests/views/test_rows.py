@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from tui.pictures import NOW, fill, order, picture, stream
 
+from dydx_console.domain.order import Order
 from dydx_console.state.freshness import PictureState
 from dydx_console.views.balances import balance_lines, hidden
 from dydx_console.views.compact import compact_lines
@@ -116,6 +117,28 @@ class TestOrders:
         assert order_counts(lines) == (2, 1)
         assert len(order_lines(picture(), None, working_only=True)) == 4
 
+    @pytest.mark.parametrize("turn", range(4))
+    def test_what_no_block_has_told_of_yet_stands_first_the_newest_placed_before_the_others(self, turn: int) -> None:
+        def pending(number: int, good_til: int | None) -> Order:
+            return replace(
+                order(number, status="BEST_EFFORT_OPENED", good_til_block=good_til),
+                created_at=None,
+                created_at_height=None,
+                updated_at=None,
+                updated_at_height=None,
+            )
+
+        blocks = {7: 30, 8: 10, 9: 20, 3: 20}
+        placed = [pending(number, 48_113_000 + later) for number, later in blocks.items()] + [pending(2, None)]
+        mixed = (*placed[turn:], order(1), *placed[:turn])
+        lines = order_lines(picture(orders=mixed), None, working_only=True)
+        assert [line.order.id for line in lines] == [f"order-{number}" for number in (7, 9, 3, 8, 2, 1)]
+
+    def test_within_a_block_time_the_higher_height_stands_first(self) -> None:
+        one, two = (replace(order(number), updated_at=NOW, updated_at_height=100 - number) for number in (1, 2))
+        lines = order_lines(picture(orders=(two, one)), None, working_only=True)
+        assert [line.order.id for line in lines] == ["order-1", "order-2"]
+
     def test_what_ended_long_ago_is_left_out(self) -> None:
         old = order(9, status="CANCELED", updated_at=NOW - timedelta(hours=1))
         assert order_lines(picture(orders=(old,)), None, working_only=False) == []
@@ -161,6 +184,19 @@ class TestFills:
         assert cells["fee"].text == "−0.4000"
         assert cells_of(FILLS, lines[1])["type"].text == ""
         assert cells_of(FILLS, lines[1])["closed"].text == "—"
+
+    @pytest.mark.parametrize(
+        ("realized", "cell"),
+        [
+            (D("12.345"), Cell("+12.34", Ink.GAIN)),
+            (D("-0.5"), Cell("−0.50", Ink.LOSS)),
+            (D(0), Cell("")),
+            (None, Cell("—", Ink.DIM)),
+        ],
+    )
+    def test_what_a_fill_closed(self, realized: Decimal | None, cell: Cell) -> None:
+        lines = fill_lines(picture(fills=(fill(40),), closed_pnl={"fill-40": realized}))
+        assert cells_of(FILLS, lines[0])["closed"] == cell
 
     def test_older_pages_follow_and_count_once(self) -> None:
         lines = fill_lines(picture(fills=(fill(2), fill(1))), (fill(1), fill(0)))

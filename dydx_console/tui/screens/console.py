@@ -1,7 +1,7 @@
 """Screen 1: balances, positions, orders, fills and PNL at a glance."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -24,9 +24,12 @@ from dydx_console.tui.widgets.keybar import KeyBar
 from dydx_console.tui.widgets.notices import StickyNotices
 from dydx_console.tui.widgets.orders import OrdersPane
 from dydx_console.tui.widgets.pane import LineWidget, Pane
+from dydx_console.tui.widgets.pnl import PnlPane
 from dydx_console.views.compact import compact_lines
 
 __all__ = ["ConsoleScreen"]
+
+LOOK_S = 0.5
 
 
 class ConsoleScreen(Screen[None], inherit_bindings=False):
@@ -34,6 +37,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     BINDINGS = bindings_of("app")
     AUTO_FOCUS = ""
+    TAKES_TYPING: ClassVar = True
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """The pane that keys go to. Panes show it themselves; the whole screen need not be painted again for it."""
@@ -89,7 +93,13 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             ("notices", 1.0, ()),
         ):
             self._frames.add(name, self.query_one(f"#{name}", LineWidget), hz, sections)
+        self.set_interval(LOOK_S, self._note_trends, name="trends")
         self._focus_first()
+
+    def _note_trends(self) -> None:
+        """Take a sample of the prices where one is due; the rows show it with their next paint."""
+        if self._picture.note_trends(self._clock()):
+            self._frames.mark(("markets",))
 
     def on_resize(self, event: Resize) -> None:
         """Choose the layout for the size."""
@@ -116,6 +126,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             groups = ("app", "table", "orders")
         elif isinstance(focused, GridPane):
             groups = ("app", "table")
+        elif isinstance(focused, PnlPane):
+            groups = ("app", "pnl")
         keys.groups = groups
         keys.repaint()
 

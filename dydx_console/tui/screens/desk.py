@@ -7,9 +7,9 @@ from dydx_console.tui.widgets.facts import FactsPane
 from dydx_console.tui.widgets.grid import GridPane
 from dydx_console.tui.widgets.orders import OrdersPane
 from dydx_console.tui.widgets.pane import Pane
+from dydx_console.tui.widgets.pnl import PnlPane
 from dydx_console.views.balances import balance_lines
 from dydx_console.views.fills import FILLS, FillLine, fill_lines
-from dydx_console.views.pnl import pnl_lines, since_text
 from dydx_console.views.positions import POSITIONS, PositionLine, position_lines
 from dydx_console.views.table import Cell, Ink, Line
 
@@ -19,7 +19,7 @@ __all__ = ["desk_panes"]
 def desk_panes(picture: Picture, clock: Callable[[], float]) -> Iterator[Pane]:
     """Yield the panes in the order of the keys Tab and Shift+Tab."""
     yield FactsPane(picture, clock, id="balances", number=1, title="Balances", view=_balances, shows_holdings=True)
-    yield FactsPane(picture, clock, id="pnl", number=5, title="PNL", view=_pnl, head=_since)
+    yield PnlPane(picture, clock, id="pnl", number=5, title="PNL")
     yield GridPane(
         picture, clock, id="positions", number=2, title="Positions", spec=POSITIONS, rows=_positions,
         head=lambda _, items: (Cell(f"{len(items)} open", Ink.DIM),), needs_markets=True,
@@ -32,7 +32,7 @@ def desk_panes(picture: Picture, clock: Callable[[], float]) -> Iterator[Pane]:
 
 
 def _positions(picture: Picture) -> list[PositionLine]:
-    return [] if picture.snapshot is None else position_lines(picture.snapshot)
+    return [] if picture.snapshot is None else position_lines(picture.snapshot, picture.trends.of)
 
 
 def _fills(picture: Picture) -> list[FillLine]:
@@ -45,13 +45,3 @@ def _fill_count(picture: Picture, _: list[FillLine]) -> Line:
 
 def _balances(picture: Picture, width: int) -> list[Line]:
     return balance_lines(picture.snapshot, picture.facts.name, width, masked=picture.masked)
-
-
-def _pnl(picture: Picture, width: int) -> list[Line]:
-    return pnl_lines(picture.snapshot, width)
-
-
-def _since(picture: Picture) -> Line:
-    if picture.snapshot is None or picture.snapshot.pnl.since is None:
-        return ()
-    return (Cell(since_text(picture.snapshot.pnl.since, picture.snapshot.block_time), Ink.DIM),)

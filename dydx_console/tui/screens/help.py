@@ -13,20 +13,27 @@ from dydx_console.tui.screens.modal import GuardedModal
 
 __all__ = ["HelpModal", "help_text"]
 
-_HEADS = {"orders": "Orders", "table": "Tables", "pane": "Moving", "app": "Everywhere"}
+_HEADS = {
+    "history": "History",
+    "orders": "Orders",
+    "pnl": "PNL",
+    "table": "Tables",
+    "pane": "Moving",
+    "app": "Everywhere",
+}
 
 
 def help_text(groups: tuple[str, ...], keymap: Mapping[str, str]) -> str:
     """Return the keys of some groups with what they do, the nearest first."""
     blocks: list[str] = []
-    for group in ("orders", "table", "pane", "app"):
+    for group, head in _HEADS.items():
         if group not in groups:
             continue
         rows = [
             f"  {' '.join(key_name(key) for key in keys_of(action, keymap)):<16}{action.label}"
             for action in in_group(group)
         ]
-        blocks.append("\n".join([_HEADS[group], *rows]))
+        blocks.append("\n".join([head, *rows]))
     return "\n\n".join(blocks)
 
 
