@@ -18,6 +18,7 @@ from dydx_console.config.load import load
 from dydx_console.config.variables import PREFIX, Variable
 from dydx_console.domain.faults import FaultCount, FaultKind, FaultSource
 from dydx_console.domain.limits import BreakerState, BreakerStatus
+from dydx_console.domain.risk import RiskLevel
 from dydx_console.domain.stream import StreamCondition
 from dydx_console.engine.health import EngineHealth
 from dydx_console.health import documents as bodies
@@ -190,7 +191,8 @@ def test_every_metric_is_documented_and_emitted() -> None:
             engine.stop()
     fault = FaultCount(FaultKind.SERVER, FaultSource.REST, "host/v4/fills", 1, facts.at, "HTTP 503")
     breaker = BreakerStatus("fills", BreakerState.OPEN, 5, 1.0, "HTTP 503")
-    told = metrics_text(replace(facts, faults=(fault,), breakers=(breaker,), stream_trouble="GAP"))
+    facts = replace(facts, faults=(fault,), breakers=(breaker,), stream_trouble="GAP")
+    told = metrics_text(replace(facts, liquidation_level=RiskLevel.NONE, has_unexplained=False))
     assert {line.split("{")[0].split()[0] for line in told.splitlines() if not line.startswith("#")} == documented
 
 

@@ -6,6 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from dydx_console.cli.exporting import register as register_export
+from dydx_console.cli.history import register as register_history
+from dydx_console.cli.reading import register as register_reading
 from dydx_console.cli.whatif import register as register_whatif
 
 __all__ = ["app"]
@@ -386,6 +389,18 @@ class Schema(StrEnum):
     DOCUMENT = "document"
     CHECK_NETWORK = "check-network"
     WHATIF = "whatif"
+    ACCOUNT = "account"
+    POSITIONS = "positions"
+    POSITIONS_CLOSED = "positions-closed"
+    ORDERS = "orders"
+    ORDERS_ALL = "orders-all"
+    ORDER_SHOW = "order-show"
+    MARKETS = "markets"
+    FILLS = "fills"
+    FUNDING = "funding"
+    TRANSFERS = "transfers"
+    PNL = "pnl"
+    PNL_BY_DAY = "pnl-by-day"
 
 
 @app.command()
@@ -400,9 +415,11 @@ def schema(
     from pydantic import BaseModel
 
     from dydx_console.views.documents import Document, PreflightDocument
+    from dydx_console.views.pages import READINGS
     from dydx_console.views.whatif import WhatifDocument
 
-    models: dict[Schema, type[BaseModel]] = {
+    models: dict[str, type[BaseModel]] = {
+        **READINGS,
         Schema.DOCUMENT: Document,
         Schema.CHECK_NETWORK: PreflightDocument,
         Schema.WHATIF: WhatifDocument,
@@ -434,4 +451,7 @@ def config_init(config: Config = None) -> None:
     typer.echo(f"written: {write_example(config)}")
 
 
+register_reading(app)
+register_history(app, order_app)
+register_export(app)
 register_whatif(app)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ _EXAMPLES: dict[str, Any] = {
     "native_denom": "adv4tnt",
     "faucet": "http://127.0.0.1:8087",
     "listen": "127.0.0.1:8788",
+    "api_token_file": "/path/to/api-token",
 }
 
 
@@ -38,6 +40,7 @@ def example_text() -> str:
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             lines += ["", f"# {field.description}", f"[{name}]", *_table(model)]
+    lines += ["", f"# {Settings.model_fields['leverage'].description}", "# [leverage]", "# BTC-USD = 10"]
     lines += ["", f"# {Settings.model_fields['networks'].description}", "# [networks.mine]", *_table(CustomNetwork)]
     return "\n".join(lines) + "\n"
 
@@ -46,7 +49,7 @@ def _table(model: type[BaseModel]) -> list[str]:
     lines: list[str] = []
     for name, field in model.model_fields.items():
         is_table = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-        if is_table or name == "networks":
+        if is_table or name in ("networks", "leverage"):
             continue
         default = field.get_default(call_default_factory=True)
         value = _EXAMPLES.get(name, default) if name in _EXAMPLES else default
@@ -55,6 +58,8 @@ def _table(model: type[BaseModel]) -> list[str]:
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
     return "{}" if value == {} else json.dumps(value, ensure_ascii=False)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dydx_console.cli.admission import Admission
@@ -27,7 +28,10 @@ from dydx_console.ports.network import NetworkView
 from dydx_console.safety.networks import SIM, SIM_CHAIN_ID, Network
 from dydx_console.safety.policy import Entry, Environment, Purpose, Request, decide
 
-__all__ = ["DemoOptions", "ScreenOptions", "demo", "record", "run", "show", "watch"]
+if TYPE_CHECKING:
+    from dydx_console.health.token import ApiToken
+
+__all__ = ["DemoOptions", "ScreenOptions", "demo", "journal_plan", "reach", "record", "run", "show", "watch"]
 
 REACH_TIMEOUT_S = 5.0
 RUN_ID_BYTES = 3
@@ -50,18 +54,20 @@ def run(
     admission: Admission, options: ScreenOptions, record_to: Path | None, health: str | None, log_path: Path
 ) -> int:
     """Open the console on a network; returns the exit code."""
+    token = None if health is None else _api_token(admission.settings)
     if admission.gate.decision.runs:
         reach(admission, log_path)
     engine = _live(admission, "run", record_to, log_path)
-    with _served_health(engine, admission, health):
+    with _served_health(engine, admission, health, token):
         return show(engine, admission.settings, options, log_path)
 
 
 def watch(admission: Admission, health: str, for_seconds: float | None, log_path: Path) -> int:
     """Run the engine without a screen, with the health server, until a signal ends it; returns the exit code."""
+    token = _api_token(admission.settings)
     reach(admission, log_path)
     engine = _live(admission, "watch", None, log_path)
-    with _served_health(engine, admission, health):
+    with _served_health(engine, admission, health, token):
         engine.start()
         log.info("watching %s", admission.network.name)
         try:
@@ -117,7 +123,7 @@ def demo(settings: Settings, options: ScreenOptions, exchange: DemoOptions, log_
         # the chain is a new one each time, so what is kept of it is worth nothing afterwards
         with tempfile.TemporaryDirectory(prefix="dydx-demo-", ignore_cleanup_errors=True) as folder:
             journal = JournalPlan(Path(folder), "demo") if HAS_JOURNALS else None
-            plan = LivePlan(network, DEMO_ADDRESS, 0, journal=journal)
+            plan = LivePlan(network, DEMO_ADDRESS, 0, journal=journal, risk=settings.risk.limits)
             engine = live_engine(plan, checks, Gate(decision), view, child)
             return show(engine, settings, options, log_path)
     finally:
@@ -212,19 +218,37 @@ def _told_states(engine: Engine) -> Iterator[None]:
             told = now
 
 
+def _api_token(settings: Settings) -> "ApiToken | None":
+    """Return the token of the account's API, None where it is off; ends the command (78) where its file is no good."""
+    from dydx_console.health.token import TokenFileError, read_token
+
+    path = settings.health.api_token_file
+    try:
+        return None if path is None else read_token(path.expanduser())
+    except TokenFileError as error:
+        fail(Exit.CONFIGURATION, str(error))
+
+
 @contextmanager
-def _served_health(engine: Engine, admission: Admission, listen: str | None) -> Iterator[None]:
-    """Serve an engine's health while something runs; where `listen` is None, nothing listens."""
+def _served_health(
+    engine: Engine, admission: Admission, listen: str | None, token: "ApiToken | None" = None
+) -> Iterator[None]:
+    """Serve an engine's health while something runs, its account where there is a token.
+
+    Where `listen` is None, nothing listens.
+    """
     if listen is None:
         yield
         return
     from dydx_console.engine.health import EngineHealth
+    from dydx_console.health.api import Api
     from dydx_console.health.listen import parse_listen
     from dydx_console.health.server import HealthServer
     from dydx_console.ports.clock import SystemClock
 
     try:
-        server = HealthServer(EngineHealth(engine, admission.network, SystemClock()), parse_listen(listen))
+        api = None if token is None else Api(engine, token)
+        server = HealthServer(EngineHealth(engine, admission.network, SystemClock()), parse_listen(listen), api=api)
         at = server.start()
     except ValueError as error:
         fail(Exit.USAGE, str(error))
@@ -237,7 +261,7 @@ def _served_health(engine: Engine, admission: Admission, listen: str | None) -> 
         server.stop()
 
 
-def _journal_plan(admission: Admission, program: str) -> JournalPlan | None:
+def journal_plan(admission: Admission, program: str) -> JournalPlan | None:
     """Return where the history is kept; ends the command (78) where a newer version has written it."""
     settings, address = admission.settings, admission.address
     if not settings.journal.keep or address is None or not HAS_JOURNALS:
@@ -259,7 +283,9 @@ def _live(admission: Admission, program: str, record_to: Path | None, log_path: 
         record_to=record_to,
         record_megabytes=settings.record.max_megabytes,
         allow_proxy=settings.proxy.allow,
-        journal=_journal_plan(admission, program),
+        journal=journal_plan(admission, program),
+        risk=settings.risk.limits,
+        leverage=settings.leverage,
     )
     checks = plan_of(admission.loaded, admission.network, admission.gate.decision, log_path)
     try:

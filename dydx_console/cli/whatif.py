@@ -1,7 +1,6 @@
 """`whatif`: what an order would do to the account's margin. Reads the Indexer once, and sends nothing."""
 
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
@@ -9,16 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dydx_console.cli.common import UsageError
+
 if TYPE_CHECKING:
     from dydx_console.cli.admission import Admission
-    from dydx_console.cli.exits import Exit
     from dydx_console.domain.enums import Side
     from dydx_console.domain.market import Market
     from dydx_console.domain.order import Order
     from dydx_console.engine.once import Once
-    from dydx_console.ports.faults import VenueError
     from dydx_console.state.ticket import Desk, Ticket
-    from dydx_console.views.documents import NetworkSection
     from dydx_console.views.whatif import Answer
 
 __all__ = ["Asked", "UsageError", "Wishes", "ask", "asked_in", "register"]
@@ -26,13 +24,8 @@ __all__ = ["Asked", "UsageError", "Wishes", "ask", "asked_in", "register"]
 EXAMPLE = "whatif buy 0.1 BTC-USD @ 64000"
 SIDES = ("buy", "sell")
 OTHER_SIDES = {"long": "buy", "short": "sell", "b": "buy", "s": "sell"}
-MOST_NAMED = 5
 MOST_TEXT = 40
 MOST_LEVERAGE = Decimal(1_000)
-
-
-class UsageError(ValueError):
-    """An order that cannot be understood: the sentence says why, and what to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,55 +149,30 @@ def _above_zero(what: str, text: str) -> Decimal:
 
 def ask(admission: "Admission", asked: Asked, wishes: Wishes, log_path: Path) -> int:
     """Read the account, print what the order would do, and return the exit code."""
-    import logging
-
     from dydx_console.cli.exits import Exit, fail
-    from dydx_console.cli.live import reach
-    from dydx_console.cli.looping import run_briefly
-    from dydx_console.engine.once import account_once
-    from dydx_console.engine.plan import LivePlan
-    from dydx_console.ports.faults import VenueError
+    from dydx_console.cli.printing import print_text
+    from dydx_console.cli.venue import read_once
     from dydx_console.views.whatif import whatif_document, whatif_lines
 
-    plan = LivePlan(admission.network, admission.address, admission.parent, allow_proxy=admission.settings.proxy.allow)
-    reach(admission, log_path)
     try:
-        once = run_briefly(account_once(plan, book_of=asked.market if asked.price is None else None))
+        once = read_once(admission, log_path, book_of=asked.market if asked.price is None else None)
         answer = _answer(admission, once, asked, wishes)
-    except VenueError as error:
-        logging.getLogger(__name__).error("whatif: %s", error)
-        fail(_code_of(error), f"{error}{_wait(error)} (log: {log_path})")
     except UsageError as error:
         fail(Exit.USAGE, str(error))
     told = whatif_document(answer).model_dump_json(indent=2) if wishes.as_json else "\n".join(whatif_lines(answer))
-    sys.stdout.write(told + "\n")
+    print_text(told + "\n")
     return Exit.TEMPORARY if answer.plan.effect.after.equity is None else Exit.OK
 
 
-def _code_of(error: "VenueError") -> "Exit":
-    from dydx_console.cli.exits import Exit
-    from dydx_console.ports.faults import FaultKind
-
-    codes = {
-        FaultKind.RATE_LIMITED: Exit.TEMPORARY,
-        FaultKind.REJECTED: Exit.REJECTED,
-        FaultKind.GEO_BLOCKED: Exit.REJECTED,
-    }
-    return codes.get(error.kind, Exit.UNREACHABLE)
-
-
-def _wait(error: "VenueError") -> str:
-    return "" if error.retry_after_s is None else f"; try again in {error.retry_after_s:.0f} s"
-
-
 def _answer(admission: "Admission", once: "Once", asked: Asked, wishes: Wishes) -> "Answer":
+    from dydx_console.cli.venue import market_named, section_of
     from dydx_console.state.ticket import TicketError, plan_order
     from dydx_console.state.whatif import liquidation_table
     from dydx_console.views.whatif import Answer
 
     snapshot = once.snapshot
-    market = _market(snapshot.markets, asked.market)
-    only = None if wishes.table_market is None else _market(snapshot.markets, wishes.table_market.upper()).ticker
+    market = market_named(snapshot.markets, asked.market)
+    only = None if wishes.table_market is None else market_named(snapshot.markets, wishes.table_market.upper()).ticker
     _multiple("size", asked.size, market.step_size, market.ticker)
     _multiple("price", asked.price, market.tick_size, market.ticker)
     desk, fee_source = _desk(once, market, wishes)
@@ -218,7 +186,7 @@ def _answer(admission: "Admission", once: "Once", asked: Asked, wishes: Wishes) 
         plan=plan,
         asked=asked.size,
         market=market,
-        network=_section(admission),
+        network=section_of(admission),
         address=admission.address or "",
         funded=bool(snapshot.exists),
         fee_source=fee_source,
@@ -254,7 +222,7 @@ def _ticket(asked: Asked, desk: "Desk", market: "Market", wishes: Wishes) -> "Ti
 
 def _desk(once: "Once", market: "Market", wishes: Wishes) -> "tuple[Desk, str]":
     """Return what the order is judged by, and where its fee comes from."""
-    from dydx_console.domain.fees import FIRST_TIER, FeeRates, fee_rates
+    from dydx_console.domain.fees import FIRST_TIER, FeeRates, FeeTier, fee_rates
     from dydx_console.domain.ids import PositionKey
     from dydx_console.state.ticket import Desk
     from dydx_console.state.whatif import picture_of
@@ -264,10 +232,14 @@ def _desk(once: "Once", market: "Market", wishes: Wishes) -> "tuple[Desk, str]":
     if account is None or snapshot.watched is None:
         raise UsageError("the Indexer said nothing of the account")
     rates, source = fee_rates(FIRST_TIER), "first fee tier assumed"
+    told = snapshot.fee_tier
+    if told is not None:
+        tier = FeeTier(told.name, told.maker_fee_ppm, told.taker_fee_ppm)
+        rates, source = fee_rates(tier), f"fee tier {told.name} by the node, before discounts"
     if wishes.fee_rate is not None:
         rate = _fraction(wishes.fee_rate)
         rates, source = FeeRates(rate, rate), "as given"
-    selected = {}
+    selected = dict(snapshot.leverages)
     if wishes.leverage is not None:
         selected[PositionKey(snapshot.watched.parent, market.ticker)] = _leverage(wishes.leverage)
     desk = Desk(
@@ -310,23 +282,6 @@ def _leverage(text: str) -> Decimal:
     return value
 
 
-def _market(markets: "Mapping[str, Market]", ticker: str) -> "Market":
-    found = next((market for name, market in markets.items() if name.upper() == ticker), None)
-    if found is None:
-        raise UsageError(f"{ticker[:MOST_TEXT]} is no market here; {_nearest(markets, ticker)}")
-    return found
-
-
-def _nearest(markets: "Mapping[str, Market]", ticker: str) -> str:
-    import difflib
-
-    begun = sorted(name for name in markets if name.startswith(f"{ticker}-"))
-    near = begun or difflib.get_close_matches(ticker, sorted(markets), MOST_NAMED)
-    if near:
-        return f"near it: {', '.join(near[:MOST_NAMED])}"
-    return f"there are {len(markets)}, among them {', '.join(sorted(markets)[:MOST_NAMED])}"
-
-
 def _multiple(what: str, value: Decimal | None, step: Decimal | None, ticker: str) -> None:
     """Raise UsageError where a size or price is not one that the chain takes."""
     from dydx_console.domain.market import to_step
@@ -337,18 +292,3 @@ def _multiple(what: str, value: Decimal | None, step: Decimal | None, ticker: st
     if below != above:
         near = f"{above:f}" if not below else f"{below:f} or {above:f}"
         raise UsageError(f"the {what} {value:f} is no multiple of {step:f}, as {ticker} asks for; nearest: {near}")
-
-
-def _section(admission: "Admission") -> "NetworkSection":
-    from dydx_console.views.documents import NetworkSection
-
-    view = admission.view
-    return NetworkSection(
-        name=view.name,
-        chain_id=view.chain_id,
-        environment=view.environment,
-        environment_from=view.environment_from,
-        confirmed=admission.gate.decision.runs,
-        read_only=True,
-        warnings=view.warnings,
-    )

@@ -364,6 +364,7 @@ def test_the_command_against_an_exchange() -> None:
         done = run(home, "buy", "0.1", "BTC-USD", "--table", "--json", "--config", str(config))
         assert done.returncode == 0, done.stderr
         told = WhatifDocument.model_validate_json(done.stdout)
+        assert told.order.fee_source == "fee tier 6 by the node, before discounts"
         again = run(home, "sell", "-1", "BTC-USD", "--config", str(config))
         plan = LivePlan(network_of(venue), venue.account, 0)
         short, whole = (run_briefly(account_once(plan, history=history)).snapshot for history in (False, True))
