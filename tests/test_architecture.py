@@ -32,14 +32,7 @@ NEVER_LOADED = {
     "views": NETWORK | SCREEN | STORE | CLIENT,
     "preflight": NETWORK | SCREEN | STORE | CLIENT | {"pydantic"},
     "journal": NETWORK | SCREEN | CLIENT | {"pydantic"},
-    "health": NETWORK
-    | SCREEN
-    | STORE
-    | CLIENT
-    | {
-        f"dydx_console.{name}"
-        for name in ("engine", "venue", "state", "domain.order", "domain.fill", "domain.position")
-    },
+    "health": NETWORK | SCREEN | STORE | CLIENT | {"dydx_console.engine", "dydx_console.venue"},
     # httpx loads rich by itself where it is installed; the contracts hold our own imports of it
     "venue": {"textual"} | STORE | CLIENT,
     "engine": {"textual"} | STORE | CLIENT,
@@ -56,6 +49,22 @@ def test_a_room_loads_nothing_that_it_must_not(room: str) -> None:
     loaded = set(json.loads(run.stdout))
     assert f"dydx_console.{room}" in loaded
     assert not loaded & NEVER_LOADED[room]
+
+
+ACCOUNT = {f"dydx_console.{name}" for name in ("state", "domain.order", "domain.fill", "domain.position")}
+OF_THE_ACCOUNT = {"accounts", "api", "application", "asked", "openapi", "server"}
+"""Modules of health/ that tell the account to who has the token, and those that bring all of it together."""
+
+
+def test_what_tells_health_to_everybody_does_not_know_the_account() -> None:
+    names = sorted(path.stem for path in (PACKAGE / "health").glob("*.py") if path.stem not in OF_THE_ACCOUNT)
+    assert {"documents", "metrics", "probing", "asking"} <= set(names)
+    imports = "; ".join(f"import dydx_console.health.{name}" for name in names if name != "__init__")
+    run = subprocess.run(
+        [sys.executable, "-c", f"{imports}; import json, sys; print(json.dumps(sorted(sys.modules)))"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert not set(json.loads(run.stdout)) & ACCOUNT
 
 
 CLOCKS = {"time.time", "time.monotonic", "time.perf_counter", "datetime.now", "datetime.utcnow", "date.today"}
