@@ -28,7 +28,7 @@ def test_a_terminal_that_stops_reading_does_not_stop_the_engine(tmp_path: Path) 
         config = tmp_path / "config.toml"
         config.write_text(
             f'network = "mine"\naddress = "{urls["account"]}"\n[log]\nfile = "{tmp_path}/log"\n'
-            f'[networks.mine]\nchain_id = "dydx-sim-1"\n'
+            f'[journal]\nfolder = "{tmp_path}/journal"\n[networks.mine]\nchain_id = "dydx-sim-1"\n'
             f'indexer_rest = "{urls["rest"]}"\nindexer_websocket = "{urls["websocket"]}"\n'
         )
         config.chmod(0o600)
