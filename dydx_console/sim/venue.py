@@ -12,7 +12,7 @@ A client needs no socket. Its doors are the same that the listeners use, faults 
     for arrival in wire.hear(now_ms): ...       # Text, Ping (answer with wire.pong()), Close, Reset
     wire.leave()                                # the client goes
     venue.respond(Request("GET", path), now_ms) # Answer, or Unanswered, or Reset
-    venue.node_trouble                          # what a query of the node meets; the queries are in `node.queries`
+    venue.node_trouble                          # what a call to the node meets; the calls are in `node.queries`
     venue.exchange.truth()                      # what is so
 
 `venue.next_due_ms` counts frames that are on their way, so jumping from one such moment to the next misses nothing.
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from dydx_console.sim.actors.makers import Flood, Maker, flood_owner, maker_owner
-from dydx_console.sim.actors.party import deposit
+from dydx_console.sim.actors.party import USDC, deposit
 from dydx_console.sim.actors.prices import Oracle
 from dydx_console.sim.actors.shocks import Shock, Shocks
 from dydx_console.sim.actors.takers import Takers, taker_owners
@@ -35,6 +35,8 @@ from dydx_console.sim.core.fees import TIER_6, TIER_9, FeeTier
 from dydx_console.sim.core.insurance import InsuranceFlow
 from dydx_console.sim.core.markets import MARKETS
 from dydx_console.sim.core.orders import SubaccountId, Tx, TxAnswer
+from dydx_console.sim.core.state import short_block_window
+from dydx_console.sim.core.transactions import Bundle
 from dydx_console.sim.faults import Faults
 from dydx_console.sim.faults.director import Director, Note
 from dydx_console.sim.faults.kinds import Fault, Kind
@@ -60,7 +62,8 @@ class VenueOptions:
 
     `faults` is what it begins with, `fault_plan` what comes and goes later; its seed is `seed` too. `shocks` count from
     the start; `risky` has the demo account hold positions that a shock liquidates. `leverages` are what it chose for
-    markets; the node tells of them, and nothing else rests on them.
+    markets; the node tells of them, and nothing else rests on them. `wallet_usdc` is what the demo account has outside
+    of its subaccounts: it pays the fees of what is not about orders.
     """
 
     seed: int = 7
@@ -81,6 +84,7 @@ class VenueOptions:
     shocks: tuple[Shock, ...] = ()
     risky: bool = False
     leverages: tuple[tuple[str, int], ...] = ()
+    wallet_usdc: int = 1_000
 
 
 class Venue:
@@ -88,7 +92,6 @@ class Venue:
 
     def __init__(self, options: VenueOptions, now_ms: int) -> None:
         self.options = options
-        self.faults = options.faults
         random = Random(options.seed)
         self._random = random
         tiers: dict[str, FeeTier] = {maker_owner(market): TIER_9 for market in MARKETS}
@@ -99,9 +102,11 @@ class Venue:
             funding_speedup=options.funding_speedup,
             fee_tiers=tiers,
             unlimited_owners=unlimited,
+            wallets={options.account: options.wallet_usdc * USDC},
         )
         genesis = now_ms - options.history_hours * 3_600_000 - LIVE_LEAD_BLOCKS * options.block_ms
         self.exchange = Exchange(chain, genesis)
+        self.faults = options.faults
         self.indexer = Indexer(MARKETS, FIRST_HEIGHT, genesis, options.funding_speedup, brief=unlimited)
         self._oracle = Oracle(self.exchange, Random(random.getrandbits(64)))
         self._shocks = Shocks(self.exchange, self._oracle)
@@ -124,6 +129,16 @@ class Venue:
         self.indexer.outlet.watched = self.socks.watched
         self.indexer.outlet.sink = self.socks.publish
         self._now_ms = now_ms
+
+    @property
+    def faults(self) -> Faults:
+        """What is wrong with the venue for as long as it is so."""
+        return self._faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._faults = faults
+        self.exchange.state.short_block_window = short_block_window(faults.node_version)
 
     @property
     def trader(self) -> DemoTrader:
@@ -150,6 +165,12 @@ class Venue:
         self.advance(now_ms)
         answer = self.exchange.submit(tx, now_ms)
         self._publish(now_ms)
+        return answer
+
+    def take(self, bundle: Bundle) -> TxAnswer:
+        """A signed transaction, checked so far, at the moment up to which the venue has been advanced."""
+        answer = self.exchange.take(bundle, self._now_ms)
+        self._publish(self._now_ms)
         return answer
 
     def answer(self, request: Request, now_ms: int) -> Answer:

@@ -66,7 +66,12 @@ def test_stateful_rules() -> None:
     assert code(desk, order) == 3008
     desk.block()
     assert desk.cancel(order).code == 3006
-    assert desk.send(Cancel(long_term(desk, ALICE, BUY, 1, 60_000).id, good_til_block_time_s=1)).code == 29
+    other = long_term(desk, ALICE, BUY, 1, 60_000)
+    assert desk.send(Cancel(other.id, good_til_block_time_s=1)).code == 3003
+    assert desk.send(Cancel(other.id, good_til_block_time_s=(other.good_til_block_time_s or 0) - 1)).code == 29
+    assert (
+        desk.send(Cancel(other.id, good_til_block_time_s=(other.good_til_block_time_s or 0) + 96 * 86_400)).code == 3004
+    )
 
 
 def test_a_conditional_order_is_taken_without_collateral() -> None:
@@ -131,7 +136,9 @@ def test_an_isolated_market_needs_a_subaccount_of_its_own() -> None:
     desk = Desk()
     desk.place(BOB, SELL, 10, 60_000)
     desk.place(ALICE, BUY, 10, 60_000)
-    assert code(desk, desk.order(ALICE, BUY, 10, 3_200, market=desk.isolated)) == 2005
+    assert code(desk, desk.order(ALICE, BUY, 10, 3_100, market=desk.isolated)) == 0, "what rests is not asked"
+    desk.place(SubaccountId(BOB.owner, 128), SELL, 10, 3_200, market=desk.isolated)
+    assert code(desk, desk.order(ALICE, BUY, 10, 3_200, market=desk.isolated, flags=LONG_TERM)) == 2005
 
 
 def test_an_ioc_id_fills_once() -> None:
@@ -154,9 +161,10 @@ def test_block_rate_limits_count_by_owner() -> None:
     assert code(desk, desk.order(ALICE, SELL, 1, 40_000, flags=CONDITIONAL, trigger=50_000)) == 5001
 
 
-def test_transfers_need_free_money() -> None:
+def test_transfers_need_free_money_in_their_block() -> None:
     desk = Desk()
-    assert desk.send(Transfer(ALICE, BOB, 1_000_001 * USDC)).code == 5
+    assert desk.send(Transfer(ALICE, BOB, 0)).code == 2
+    assert desk.send(Transfer(ALICE, BOB, 1_000_001 * USDC)).ok
     assert desk.send(Transfer(ALICE, SubaccountId(ALICE.owner, 128), 400_000 * USDC)).ok
     assert desk.send(Transfer(ALICE, address_of("wallet"), 100_000 * USDC)).ok
     desk.block()

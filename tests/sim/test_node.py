@@ -22,7 +22,7 @@ from v4_proto.cosmos.bank.v1beta1 import query_pb2 as bank
 from v4_proto.cosmos.bank.v1beta1.query_pb2_grpc import QueryStub as BankStub
 from v4_proto.cosmos.base.tendermint.v1beta1 import query_pb2 as tendermint
 from v4_proto.cosmos.base.tendermint.v1beta1.query_pb2_grpc import ServiceStub
-from v4_proto.cosmos.tx.v1beta1.service_pb2 import BroadcastTxRequest
+from v4_proto.cosmos.tx.v1beta1.service_pb2 import GetBlockWithTxsRequest
 from v4_proto.cosmos.tx.v1beta1.service_pb2_grpc import ServiceStub as TxStub
 from v4_proto.dydxprotocol.accountplus import query_pb2 as accountplus
 from v4_proto.dydxprotocol.accountplus.query_pb2_grpc import QueryStub as AccountplusStub
@@ -186,7 +186,7 @@ async def test_the_node_says_what_it_is() -> None:
         assert venue.served.facts()["grpc"] == venue.served.grpc_url
         assert venue.served.facts()["chain_id"] == "dydx-sim-1"
         with refused(grpc.StatusCode.UNIMPLEMENTED, "Method not found!"):
-            await venue.node.tx.BroadcastTx(BroadcastTxRequest())
+            await venue.node.tx.GetBlockWithTxs(GetBlockWithTxsRequest())
 
 
 async def test_blocks_are_those_of_the_exchange() -> None:

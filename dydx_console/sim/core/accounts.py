@@ -6,8 +6,8 @@ quantum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from dydx_console.sim.core.events import PositionState, SubaccountUpdated
 from dydx_console.sim.core.markets import ONE_MILLION, Market
@@ -30,6 +30,15 @@ class Subaccount:
     id: SubaccountId
     usdc_quantums: int = 0
     positions: dict[int, Position] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Copies of subaccounts (None = there was none), and of the totals that payments change."""
+
+    subaccounts: Mapping[SubaccountId, Subaccount | None]
+    funding_pool: int
+    net_deposits: int
 
 
 class Accounts:
@@ -151,6 +160,24 @@ class Accounts:
                 net -= self.unsettled_funding(position, perpetual)
         return net, initial, maintenance
 
+    def hold(self, subaccounts: Iterable[SubaccountId]) -> Holdings:
+        """What `restore` needs to undo payments between these subaccounts and with wallets."""
+        kept: dict[SubaccountId, Subaccount | None] = {}
+        for subaccount in subaccounts:
+            account = self._subaccounts.get(subaccount)
+            positions = {p: replace(position) for p, position in account.positions.items()} if account else {}
+            kept[subaccount] = replace(account, positions=positions) if account else None
+        return Holdings(kept, self.funding_pool, self.net_deposits)
+
+    def restore(self, holdings: Holdings) -> None:
+        """Undo what payments have changed since `hold`."""
+        self.funding_pool, self.net_deposits = holdings.funding_pool, holdings.net_deposits
+        for subaccount, account in holdings.subaccounts.items():
+            if account is None:
+                self._subaccounts.pop(subaccount, None)
+            else:
+                self._subaccounts[subaccount] = account
+
     def equity(self, account: Subaccount) -> int:
         """USDC plus positions at oracle, in micro-USDC, after unsettled funding."""
         return self._figures(account)[0]
@@ -181,8 +208,8 @@ class Accounts:
     def breaks_isolation(self, subaccount: SubaccountId, market: Market) -> bool:
         """An isolated market needs a subaccount of its own, and its positions shut other markets out."""
         account = self._subaccounts.get(subaccount)
-        others = [p for p in (account.positions if account else ()) if p != market.perpetual_id]
-        return bool(others) and (market.isolated or any(self._markets[p].isolated for p in others))
+        held = account.positions if account else ()
+        return any(p != market.perpetual_id and (market.isolated or self._markets[p].isolated) for p in held)
 
     def snapshot(self, subaccount: SubaccountId, paid: Mapping[int, int], touched: int | None) -> SubaccountUpdated:
         """The event that tells the Indexer a subaccount's state; positions that changed or paid funding."""

@@ -1,6 +1,7 @@
 """CheckTx: what a node answers to a broadcast, and what it does with the transaction at once.
 
-Codes are those of dydxprotocol/v4-chain protocol/x/clob/types/errors.go.
+Order and codes of the checks are those of dydxprotocol/v4-chain protocol/x/clob/{types/message_*.go,keeper/orders.go,
+memclob/memclob.go,types/errors.go}.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dydx_console.sim.core.orders import (
     LONG_TERM,
     OK,
     SHORT_TERM,
+    TWAP,
     BatchCancel,
     Cancel,
     ConditionType,
@@ -28,67 +30,93 @@ from dydx_console.sim.core.orders import (
     TxAnswer,
     clob_error,
 )
-from dydx_console.sim.core.state import SHORT_BLOCK_WINDOW, STATEFUL_WINDOW_S, NodeState
+from dydx_console.sim.core.state import STATEFUL_WINDOW_S, MarketStatus, NodeState
+from dydx_console.sim.core.transactions import Bundle, Message
+from dydx_console.sim.core.uncommitted import Uncommitted
 
 MAX_BATCH = 100
 MAX_SUBACCOUNT_NUMBER = 128_000
 MAX_CLIENT_ID = 2**32 - 1
+MAX_BUILDER_FEE_PPM = 10_000
+KINDS = (SHORT_TERM, CONDITIONAL, LONG_TERM, TWAP)
 
 
 def check(state: NodeState, tx: Tx) -> TxAnswer:
-    """Answer a transaction; short-term ones take effect now, the others wait for the next block."""
+    """Answer one message; short-term ones take effect now, the others wait for the next block."""
     match tx:
-        case Place(order):
-            return _place(state, tx, order)
-        case Cancel():
-            return _cancel(state, tx)
+        case Place(order) if order.id.short_term:
+            return _place_now(state, order)
+        case Cancel(order_id) if order_id.short_term:
+            return _cancel_now(state, tx)
         case BatchCancel():
             return _batch_cancel(state, tx)
-        case Transfer():
-            return _transfer(state, tx)
+    return check_bundle(state, Bundle((tx,)))
 
 
-def _place(state: NodeState, tx: Place, order: Order) -> TxAnswer:
-    answer = _stateless(order)
-    if not answer.ok:
-        return answer
-    market = state.markets.get(order.id.clob_pair_id)
-    if market is None:
-        return clob_error(8, "order has an invalid clob pair")
-    if order.quantums % market.step_base_quantums or order.subticks % market.subticks_per_tick:
-        return clob_error(12, "quantums or subticks are not a multiple of the market's step")
-    if order.id.short_term:
-        return _place_short_term(state, market, order)
-    answer = _check_stateful(state, market, order)
-    if answer.ok:
-        state.pending_transactions.append(tx)
-    return answer
+def check_bundle(state: NodeState, bundle: Bundle) -> TxAnswer:
+    """Answer messages that travel together: all of them wait for the next block, or one refusal is for all."""
+    if len(bundle.messages) == 1 and is_short_term(bundle.messages[0]):
+        return check(state, bundle.messages[0])  # type: ignore[arg-type]
+    uncommitted = Uncommitted.of(state.waiting)
+    for message in bundle.messages:
+        answer = _check_message(state, uncommitted, message, bundle.of_orders)
+        if not answer.ok:
+            return answer
+        uncommitted.note(message)
+    state.waiting.append(bundle)
+    return OK
 
 
-def _stateless(order: Order) -> TxAnswer:
+def is_short_term(message: Message) -> bool:
+    """Whether a message takes effect in the node's memory alone."""
+    match message:
+        case Place(order):
+            return order.id.short_term
+        case Cancel(order_id):
+            return order_id.short_term
+        case BatchCancel():
+            return True
+    return False
+
+
+def _check_message(state: NodeState, uncommitted: Uncommitted, message: Message, of_orders: bool) -> TxAnswer:
+    match message:
+        case Place(order):
+            answer = stateless(order)
+            return check_stateful(state, order, uncommitted) if answer.ok else answer
+        case Cancel():
+            return check_stateful_cancel(state, message, uncommitted)
+        case Transfer(_, _, amount) if amount <= 0:
+            return TxAnswer(2, "sending", "Invalid transfer amount")
+        case Transfer(SubaccountId() as sender, _, amount) if of_orders:
+            return check_transfer(state, sender, amount - uncommitted.money(sender))
+    return OK
+
+
+def check_transfer(state: NodeState, sender: SubaccountId, quote_quantums: int) -> TxAnswer:
+    """Whether a subaccount can let so many micro-USDC go."""
+    if state.accounts.can_pay(sender, quote_quantums):
+        return OK
+    log = f"Subaccount with id {sender.owner}/{sender.number} failed with UpdateResult: NewlyUndercollateralized"
+    return TxAnswer(102, "subaccounts", f"{log}: failed to apply subaccount updates")
+
+
+def stateless(order: Order) -> TxAnswer:
+    """What can be said of an order without knowing anything else."""
+    short_term, twap = order.id.short_term, order.id.flags == TWAP
+    immediate = order.time_in_force is TimeInForce.IOC
     checks = (
-        (order.id.flags not in (SHORT_TERM, CONDITIONAL, LONG_TERM), 3000, "invalid order flag"),
-        (order.quantums <= 0, 4, "order quantums must be positive"),
-        (order.subticks <= 0, 6, "order subticks must be positive"),
-        (order.time_in_force is TimeInForce.FILL_OR_KILL, 48, "fill-or-kill is deprecated"),
-        (order.reduce_only and order.time_in_force is not TimeInForce.IOC, 9003, "reduce-only is disabled for non-IOC"),
-        (order.id.short_term and order.good_til_block is None, 5, "good-til-block is missing"),
-        (not order.id.short_term and order.good_til_block_time_s is None, 3001, "good-til-block-time is missing"),
-        (
-            order.id.flags == LONG_TERM and order.time_in_force is TimeInForce.IOC,
-            3002,
-            "long-term orders cannot be IOC",
-        ),
-        (
-            (order.id.flags == CONDITIONAL) != (order.condition is not ConditionType.UNSPECIFIED),
-            6000,
-            "condition type does not fit the order flag",
-        ),
-        (
-            (order.id.flags == CONDITIONAL) != (order.trigger_subticks > 0),
-            6001,
-            "conditional order trigger subticks do not fit the order flag",
-        ),
+        (order.time_in_force is TimeInForce.FILL_OR_KILL, 48, "fill-or-kill has been deprecated"),
+        (order.quantums <= 0, 4, "order size quantums cannot be 0"),
+        (order.id.flags not in KINDS, 3000, "invalid order flag"),
+        (short_term and not order.good_til_block, 5, "order goodTilBlock cannot be 0"),
+        (not short_term and not order.good_til_block_time_s, 3001, "stateful order goodTilBlockTime cannot be 0"),
+        (order.id.flags == LONG_TERM and immediate, 3002, "stateful orders cannot require immediate execution"),
+        (order.reduce_only and not immediate, 9003, "reduce only orders must be short term IOC orders"),
+        (order.subticks <= 0 and not twap, 6, "order subticks cannot be 0 for this order type"),
+        *_condition_checks(order),
+        (_builder_is_wrong(order), 50, "builder code fee or address is invalid"),
+        (twap, 12, "TWAP order must have a TWAP config"),
         (not 0 <= order.id.client_id <= MAX_CLIENT_ID, 12, "client id is out of range"),
         (not 0 <= order.id.subaccount.number <= MAX_SUBACCOUNT_NUMBER, 12, "subaccount number is out of range"),
     )
@@ -98,138 +126,206 @@ def _stateless(order: Order) -> TxAnswer:
     return OK
 
 
-def _check_good_til_block(state: NodeState, good_til_block: int | None) -> TxAnswer:
+def _condition_checks(order: Order) -> tuple[tuple[bool, int, str], ...]:
+    typed, triggered = order.condition is not ConditionType.UNSPECIFIED, order.trigger_subticks > 0
+    if order.id.flags == CONDITIONAL:
+        return (
+            (not typed, 6000, "condition type cannot be unspecified"),
+            (not triggered, 6001, "conditional order trigger subticks cannot be 0"),
+        )
+    return (
+        (typed, 6000, "condition type specified for non-conditional order"),
+        (triggered, 6001, "conditional order trigger subticks greater than 0 for non-conditional order"),
+    )
+
+
+def _builder_is_wrong(order: Order) -> bool:
+    return order.builder_fee_ppm is not None and not 0 < order.builder_fee_ppm <= MAX_BUILDER_FEE_PPM
+
+
+def _check_market(state: NodeState, order: Order) -> TxAnswer:
+    market = state.markets.get(order.id.clob_pair_id)
+    if market is None:
+        return clob_error(8, f"clob {order.id.clob_pair_id} is not a valid clob")
+    if order.subticks % market.subticks_per_tick:
+        return clob_error(12, f"order subticks {order.subticks} must be a multiple of {market.subticks_per_tick}")
+    if order.quantums % market.step_base_quantums:
+        return clob_error(12, f"order quantums {order.quantums} must be a multiple of {market.step_base_quantums}")
+    return _check_status(state, market, order)
+
+
+def _check_status(state: NodeState, market: Market, order: Order) -> TxAnswer:
+    status = state.statuses.get(market.clob_pair_id, MarketStatus.ACTIVE)
+    if status is MarketStatus.ACTIVE:
+        return OK
+    oracle = market.oracle_subticks(state.oracle_values[market.market_id])
+    passive = (oracle - order.subticks) * order.side.sign >= 0
+    post_only = order.time_in_force is TimeInForce.POST_ONLY
+    if status is MarketStatus.INITIALIZING and order.id.short_term and post_only and passive:
+        return OK
+    return clob_error(34, f"order conflicts with the status {status} of its clob pair")
+
+
+def check_good_til_block(state: NodeState, good_til_block: int | None) -> TxAnswer:
+    """Whether a block is within the short-term window: the next one, and so many beyond it."""
     if good_til_block is None or good_til_block < state.next_height:
-        return clob_error(10, f"good-til-block {good_til_block} is below the next height {state.next_height}")
-    if good_til_block > state.next_height + SHORT_BLOCK_WINDOW:
-        return clob_error(11, f"good-til-block {good_til_block} is beyond {state.next_height + SHORT_BLOCK_WINDOW}")
+        return clob_error(10, f"GoodTilBlock {good_til_block} is less than the current blockHeight {state.next_height}")
+    if good_til_block > state.next_height + state.short_block_window:
+        return clob_error(
+            11,
+            f"the GoodTilBlock {good_til_block} exceeds the current blockHeight {state.next_height} plus"
+            f" ShortBlockWindow {state.short_block_window}",
+        )
     return OK
 
 
-def _place_short_term(state: NodeState, market: Market, order: Order) -> TxAnswer:
-    answer = _check_good_til_block(state, order.good_til_block)
+def _place_now(state: NodeState, order: Order) -> TxAnswer:
+    answer = stateless(order)
     if answer.ok:
-        answer = _check_memory(state, market, order)
+        answer = _check_market(state, order)
+    if answer.ok:
+        answer = check_good_til_block(state, order.good_til_block)
+    if answer.ok:
+        answer = _check_memory(state, order)
     if not answer.ok:
         return answer
-    held = state.short_term.get(order.id)
+    held = state.books[order.id.clob_pair_id].get(order.id)
     if held is not None and state.take_off_book(order.id):
         filled = state.filled.get(order.id, 0)
-        state.emit(OrderRemoved(order.id, held, RemovalReason.REPLACED, filled, final=False))
+        state.emit(OrderRemoved(order.id, held.order, RemovalReason.REPLACED, filled, final=False))
     state.remember(order)
     state.emit(OrderOpened(order))
-    crosses = state.books[market.clob_pair_id].would_cross(order.side, order.subticks)
-    match_order = not (order.time_in_force is TimeInForce.POST_ONLY and crosses)
-    if match_order:
-        match(state, order)
-        return OK
-    state.remove(order.id, order, RemovalReason.POST_ONLY)
-    return clob_error(2003, "post-only order would cross one or more maker orders")
+    match match(state, order):
+        case RemovalReason.POST_ONLY:
+            return clob_error(2003, "post-only order would cross one or more maker orders")
+        case RemovalReason.ISOLATED:
+            return clob_error(2005, "order would violate isolated subaccount constraints")
+    return OK
 
 
-def _check_memory(state: NodeState, market: Market, order: Order) -> TxAnswer:
+def _check_memory(state: NodeState, order: Order) -> TxAnswer:
+    """The checks of the order book itself, on an order that comes for the first time or in place of another."""
     tombstone = state.cancels.get(order.id)
     if tombstone is not None and tombstone >= (order.good_til_block or 0):
-        return clob_error(7, "order was cancelled with an equal or higher good-til-block")
-    held = state.short_term.get(order.id)
+        return clob_error(7, f"order was cancelled up to block {tombstone}")
+    resting = state.books[order.id.clob_pair_id].get(order.id)
+    for held in (None if resting is None else resting.order, state.matched.get(order.id)):
+        if held is not None and not _may_replace(held, order):
+            return clob_error(20, "new order has no later block, or another side, time in force or reduce-only")
     filled = state.filled.get(order.id, 0)
-    if held is not None:
-        if filled and order.time_in_force is TimeInForce.IOC:
-            return clob_error(2004, "IOC order is already filled")
-        if (held.good_til_block or 0) >= (order.good_til_block or 0) or held.side is not order.side:
-            return clob_error(20, "invalid order replacement")
-    if order.quantums - filled < market.step_base_quantums:
-        return clob_error(24, "order is fully filled")
-    return _check_position_rules(state, market, order)
-
-
-def _check_position_rules(state: NodeState, market: Market, order: Order) -> TxAnswer:
-    subaccount = order.id.subaccount
-    if state.accounts.get(subaccount) is None:
-        return clob_error(2001, "subaccount holds nothing") if order.reduce_only else OK
-    if state.accounts.breaks_isolation(subaccount, market):
-        return clob_error(2005, "order would violate isolated subaccount constraints")
-    if order.reduce_only:
-        position = state.accounts.position_quantums(subaccount, market.perpetual_id)
-        if position * order.side.sign >= 0:
-            return clob_error(2001, "reduce-only order would increase the position size")
-    return OK
-
-
-def _check_stateful(state: NodeState, market: Market, order: Order) -> TxAnswer:
-    now_s = state.time_ms // 1000
-    good_til = order.good_til_block_time_s or 0
-    if good_til <= now_s:
-        return clob_error(3003, "good-til-block-time has passed")
-    if good_til > now_s + STATEFUL_WINDOW_S:
-        return clob_error(3004, "good-til-block-time is more than 95 days ahead")
-    for pending in state.pending_transactions:
-        if isinstance(pending, Cancel) and pending.order_id == order.id:
-            return clob_error(3008, "stateful order was previously cancelled")
-        if isinstance(pending, Place) and pending.order.id == order.id:
-            return clob_error(3005, "stateful order already exists")
-    if order.id in state.stateful or order.id in state.untriggered:
-        return clob_error(3005, "stateful order already exists")
-    answer = _check_equity_tier(state, order.id.subaccount)
-    if not answer.ok or order.id.flags == CONDITIONAL:
+    if order.quantums - filled < state.markets[order.id.clob_pair_id].step_base_quantums:
+        return clob_error(24, "order remaining amount is less than one step")
+    answer = check_reduce_only(state, order)
+    if not answer.ok or not filled or order.time_in_force is not TimeInForce.IOC:
         return answer
-    answer = _check_position_rules(state, market, order)
-    if answer.ok and not _affordable(state, market, order):
-        return clob_error(3007, "stateful order fails its collateralization check")
-    return answer
+    if resting is not None:
+        return clob_error(20, "cannot replace partially filled order with IOC order")
+    return clob_error(2004, "IOC order is already filled, remaining size is cancelled")
 
 
-def _check_equity_tier(state: NodeState, subaccount: SubaccountId) -> TxAnswer:
-    """Open stateful orders of a subaccount by its equity, those that wait for the next block included."""
-    account = state.accounts.get(subaccount)
-    allowed = 0 if account is None else stateful_orders_allowed(state.accounts.equity(account))
-    held = [
-        *state.stateful,
-        *state.untriggered,
-        *(p.order.id for p in state.pending_transactions if isinstance(p, Place)),
-    ]
-    if sum(order_id.subaccount == subaccount for order_id in held) >= allowed:
-        return clob_error(10001, f"opening order would exceed equity tier limit of {allowed}")
+def _may_replace(held: Order, order: Order) -> bool:
+    """A later block, else the greater hash; the rest must stay."""
+    if (held.side, held.time_in_force, held.reduce_only) != (order.side, order.time_in_force, order.reduce_only):
+        return False
+    if held.good_til_block == order.good_til_block:
+        return held.hash < order.hash
+    return (held.good_til_block or 0) < (order.good_til_block or 0)
+
+
+def check_reduce_only(state: NodeState, order: Order) -> TxAnswer:
+    """A reduce-only order needs a position on the other side."""
+    if order.reduce_only:
+        market = state.markets[order.id.clob_pair_id]
+        position = state.accounts.position_quantums(order.id.subaccount, market.perpetual_id)
+        if position * order.side.sign >= 0:
+            return clob_error(2001, "reduce-only orders cannot increase the position size")
     return OK
 
 
-def _affordable(state: NodeState, market: Market, order: Order) -> bool:
-    quote = market.quote_quantums(order.subticks, order.quantums)
-    return state.accounts.can_trade(order.id.subaccount, market, order.side, order.quantums, quote)
-
-
-def _cancel(state: NodeState, tx: Cancel) -> TxAnswer:
-    if tx.order_id.clob_pair_id not in state.markets:
-        return clob_error(8, "cancel has an invalid clob pair")
-    if tx.order_id.short_term:
-        return _cancel_short_term(state, tx)
-    order = state.stateful.get(tx.order_id) or state.untriggered.get(tx.order_id) or _pending_place(state, tx)
-    if order is None:
-        return clob_error(3006, "stateful order does not exist")
-    if tx.good_til_block_time_s is None or tx.good_til_block_time_s < (order.good_til_block_time_s or 0):
-        return clob_error(29, "cancel has a lower good-til-block-time than the order")
-    if tx.good_til_block_time_s <= state.time_ms // 1000:
-        return clob_error(3003, "good-til-block-time has passed")
-    if any(isinstance(p, Cancel) and p.order_id == tx.order_id for p in state.pending_transactions):
-        return clob_error(32, "stateful order cancellation already exists")
-    state.pending_transactions.append(tx)
-    return OK
-
-
-def _pending_place(state: NodeState, tx: Cancel) -> Order | None:
-    for pending in state.pending_transactions:
-        if isinstance(pending, Place) and pending.order.id == tx.order_id:
-            return pending.order
-    return None
-
-
-def _cancel_short_term(state: NodeState, tx: Cancel) -> TxAnswer:
-    answer = _check_good_til_block(state, tx.good_til_block)
+def check_stateful(state: NodeState, order: Order, uncommitted: Uncommitted) -> TxAnswer:
+    """A long-term or conditional order, past the stateless checks."""
+    answer = _check_market(state, order)
+    if answer.ok:
+        answer = _check_time(state, order.good_til_block_time_s or 0)
     if not answer.ok:
         return answer
-    good_til_block = tx.good_til_block or 0
+    if order.id in uncommitted.cancelled:
+        return clob_error(3008, "an uncommitted cancellation with this OrderId already exists")
+    if order.id in uncommitted.placed or state.committed_order(order.id) is not None:
+        return clob_error(3005, "a stateful order with this OrderId already exists and replacement is not supported")
+    market = state.markets[order.id.clob_pair_id]
+    if order.trigger_subticks % market.subticks_per_tick:
+        return clob_error(12, f"trigger subticks must be a multiple of {market.subticks_per_tick}")
+    return check_means(state, order, uncommitted.money(order.id.subaccount))
+
+
+def check_means(state: NodeState, order: Order, extra: int) -> TxAnswer:
+    """Equity tier and, but for conditional orders, collateral, with `extra` micro-USDC beside what is held.
+
+    Orders that wait for the next block are not counted in the tier: one too many fails there.
+    """
+    answer = _check_equity_tier(state, order.id.subaccount, extra)
+    if not answer.ok or order.id.flags == CONDITIONAL:
+        return answer
+    market, who = state.markets[order.id.clob_pair_id], order.id.subaccount
+    if state.accounts.breaks_isolation(who, market):
+        return clob_error(2005, "order would violate isolated subaccount constraints")
+    quote = market.quote_quantums(order.subticks, order.quantums)
+    fee = state.fees.maker(who.owner, quote) - extra
+    if not state.accounts.can_trade(who, market, order.side, order.quantums, quote, fee=fee):
+        return clob_error(3007, "stateful order collateralization check failed")
+    return OK
+
+
+def _check_time(state: NodeState, good_til_s: int) -> TxAnswer:
+    now_s = state.time_ms // 1_000
+    if good_til_s <= now_s:
+        return clob_error(3003, f"GoodTilBlockTime {good_til_s} is not after the previous blockTime {now_s}")
+    if good_til_s > now_s + STATEFUL_WINDOW_S:
+        return clob_error(3004, f"GoodTilBlockTime {good_til_s} is more than 95 days after the blockTime {now_s}")
+    return OK
+
+
+def _check_equity_tier(state: NodeState, subaccount: SubaccountId, extra: int) -> TxAnswer:
+    """Open stateful orders of a subaccount by its equity."""
+    account = state.accounts.get(subaccount)
+    equity = (0 if account is None else state.accounts.equity(account)) + extra
+    allowed = stateful_orders_allowed(equity)
+    held = sum(order_id.subaccount == subaccount for order_id in (*state.stateful, *state.untriggered))
+    if held >= allowed:
+        return clob_error(10001, f"opening order would exceed equity tier limit of {allowed}. Order count: {held}")
+    return OK
+
+
+def check_stateful_cancel(state: NodeState, tx: Cancel, uncommitted: Uncommitted) -> TxAnswer:
+    """A cancel of a long-term or conditional order: of one in state, or of one that waits to be placed."""
+    good_til_s = tx.good_til_block_time_s or 0
+    if not good_til_s:
+        return clob_error(3001, "stateful cancellation goodTilBlockTime cannot be 0")
+    answer = _check_time(state, good_til_s)
+    if not answer.ok:
+        return answer
+    if tx.order_id in uncommitted.cancelled:
+        return clob_error(32, "an uncommitted stateful order cancellation with this OrderId already exists")
+    order = state.committed_order(tx.order_id) or uncommitted.placed.get(tx.order_id)
+    if order is None:
+        return clob_error(3006, "order id to cancel does not exist")
+    if good_til_s < (order.good_til_block_time_s or 0):
+        return clob_error(29, "cancellation goodTilBlockTime less than stateful order goodTilBlockTime")
+    return OK
+
+
+def _cancel_now(state: NodeState, tx: Cancel) -> TxAnswer:
+    if not tx.good_til_block:
+        return clob_error(5, "cancellation goodTilBlock cannot be 0")
+    answer = check_good_til_block(state, tx.good_til_block)
+    if not answer.ok:
+        return answer
+    if tx.order_id.clob_pair_id not in state.markets:
+        return TxAnswer(111222, "undefined", "recovered: there is no such order book: panic")
+    good_til_block = tx.good_til_block
     if state.cancels.get(tx.order_id, -1) >= good_til_block:
-        return clob_error(9, "a cancel with an equal or higher good-til-block exists")
+        return clob_error(9, "a cancel already exists with a greater than or equal GoodTilBlock")
     state.cancels[tx.order_id] = good_til_block
     state.expiring.setdefault(good_til_block, {})[tx.order_id] = None
     held = state.short_term.get(tx.order_id)
@@ -244,19 +340,13 @@ def _cancel_short_term(state: NodeState, tx: Cancel) -> TxAnswer:
 
 
 def _batch_cancel(state: NodeState, tx: BatchCancel) -> TxAnswer:
+    pairs = [pair for pair, _ in tx.client_ids_by_pair]
     ids = [(pair, client) for pair, clients in tx.client_ids_by_pair for client in clients]
-    if not 1 <= len(ids) <= MAX_BATCH or len(set(ids)) != len(ids):
-        return clob_error(45, "a batch needs 1 to 100 different cancels")
-    for pair, client in ids:
-        # Failures stay inside: the broadcast answers 0 whatever becomes of each cancel (protocol/x/clob/ante/clob.go).
-        check(state, Cancel(OrderId(tx.subaccount, client, SHORT_TERM, pair), good_til_block=tx.good_til_block))
-    return OK
-
-
-def _transfer(state: NodeState, tx: Transfer) -> TxAnswer:
-    if tx.quote_quantums <= 0:
-        return TxAnswer(4, "sending", "amount must be positive")
-    if isinstance(tx.sender, SubaccountId) and not state.accounts.can_pay(tx.sender, tx.quote_quantums):
-        return TxAnswer(5, "sdk", "insufficient funds")
-    state.pending_transactions.append(tx)
+    empty = any(not clients for _, clients in tx.client_ids_by_pair)
+    if not 1 <= len(ids) <= MAX_BATCH or empty or len(set(ids)) != len(ids) or len(set(pairs)) != len(pairs):
+        return clob_error(45, "a batch needs 1 to 100 different cancels, one list for each clob pair")
+    # Failures stay inside: the broadcast answers 0 whatever becomes of each cancel (protocol/x/clob/ante/clob.go).
+    if check_good_til_block(state, tx.good_til_block).ok and all(pair in state.markets for pair in pairs):
+        for pair, client in ids:
+            _cancel_now(state, Cancel(OrderId(tx.subaccount, client, SHORT_TERM, pair), tx.good_til_block))
     return OK

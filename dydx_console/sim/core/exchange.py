@@ -10,6 +10,7 @@ from dydx_console.sim.core import checktx
 from dydx_console.sim.core.accounts import Accounts
 from dydx_console.sim.core.book import Book
 from dydx_console.sim.core.committed import Committed, CommittedSubaccount
+from dydx_console.sim.core.delivery import BlockOrders, deliver
 from dydx_console.sim.core.events import (
     Block,
     BlockEvent,
@@ -19,10 +20,10 @@ from dydx_console.sim.core.events import (
     FundingEstimated,
     FundingUpdated,
     OracleUpdated,
+    OrderRemoved,
     Rewarded,
     StatefulPlaced,
     StatefulRemoved,
-    Transferred,
 )
 from dydx_console.sim.core.fees import FeeSchedule, FeeTier
 from dydx_console.sim.core.funding import HOUR_MS, PremiumMeter, index_delta
@@ -32,21 +33,29 @@ from dydx_console.sim.core.liquidation import liquidate
 from dydx_console.sim.core.markets import MARKETS, Market
 from dydx_console.sim.core.matching import match
 from dydx_console.sim.core.orders import (
-    CONDITIONAL,
     LONG_TERM,
-    Cancel,
-    ConditionType,
     Order,
     OrderId,
     Place,
     RemovalReason,
     Side,
     SubaccountId,
-    Transfer,
     Tx,
     TxAnswer,
 )
-from dydx_console.sim.core.state import LiquidationRules, NodeState
+from dydx_console.sim.core.signers import Signers
+from dydx_console.sim.core.state import LiquidationRules, MarketStatus, NodeState
+from dydx_console.sim.core.transactions import (
+    AddAuthenticator,
+    Bundle,
+    Ledger,
+    Message,
+    RemoveAuthenticator,
+    Result,
+    Signed,
+    sdk_error,
+)
+from dydx_console.sim.core.triggers import triggered
 
 FIRST_HEIGHT = 1_000_000
 KEPT_BLOCK_TIMES = 20_000
@@ -79,7 +88,8 @@ class Truth:
 class ChainOptions:
     """`block_ms` between blocks; `funding_speedup` hours of funding happen in one hour of time.
 
-    `insurance` is what the insurance funds begin with, by name, in micro-USDC.
+    `insurance` is what the insurance funds begin with, by name, and `wallets` what addresses hold outside of their
+    subaccounts, in micro-USDC.
     """
 
     markets: Sequence[Market] = MARKETS
@@ -90,6 +100,15 @@ class ChainOptions:
     unlimited_owners: frozenset[str] = frozenset()
     insurance: Mapping[str, int] = field(default_factory=lambda: {CROSS_FUND: INSURANCE_QUANTUMS})
     liquidations: LiquidationRules = field(default_factory=LiquidationRules)
+    wallets: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivered:
+    """The events of one transaction of a block, and its hash where somebody signed it."""
+
+    events: list[ChainEvent]
+    hash: str | None = None
 
 
 class Exchange:
@@ -112,6 +131,7 @@ class Exchange:
             insurance=InsuranceFunds(options.insurance),
             rules=options.liquidations,
             perpetuals=by_perpetual,
+            wallets=dict(options.wallets),
         )
         self.state.accounts.endow(self.state.insurance.total)
         self.block_times_ms: dict[int, int] = {options.first_height: genesis_ms}
@@ -121,7 +141,9 @@ class Exchange:
         self._next_funding_ms = (genesis_ms // self._funding_ms + 1) * self._funding_ms
         self._oracle_waiting: dict[int, int] = {}
         self._halted_until_ms = genesis_ms
-        self.committed = Committed()
+        self.committed = Committed(options.wallets)
+        self.signers = Signers()
+        self.ledger = Ledger()
         self._tickers = {market.perpetual_id: market.ticker for market in options.markets}
 
     @property
@@ -165,6 +187,42 @@ class Exchange:
         self.advance(now_ms)
         refusal = self._limits.check(tx, self.state.height)
         return refusal if refusal is not None else checktx.check(self.state, tx)
+
+    def take(self, bundle: Bundle, now_ms: int) -> TxAnswer:
+        """One node's answer to a signed transaction whose signature and sequence are right; nothing is used up by a no.
+
+        Limits count every attempt of messages to the order book.
+        """
+        self.advance(now_ms)
+        for message in bundle.messages:
+            if not isinstance(message, AddAuthenticator | RemoveAuthenticator):
+                refusal = self._limits.check(message, self.state.height)
+                if refusal is not None:
+                    return refusal
+        answer = checktx.check_bundle(self.state, bundle)
+        if answer.ok and bundle.signed is not None:
+            self._accept(bundle.messages[0], bundle.signed)
+        return answer
+
+    def _accept(self, first: Message, signed: Signed) -> None:
+        if not checktx.is_short_term(first):
+            self.signers.accept(signed.signer, signed.sequence, self.state.time_ms)
+        elif isinstance(first, Place):
+            self.state.permit(first.order.id, signed.authenticators)
+
+    def spendable(self, address: str) -> int:
+        """Micro-USDC in a wallet, less the fees of what waits for the next block."""
+        waiting = (bundle.signed for bundle in self.state.waiting if bundle.signed is not None)
+        fees = sum(signed.fee for signed in waiting if signed.signer == address)
+        return self.wallet_usdc(address) - fees
+
+    def wallet_usdc(self, address: str) -> int:
+        """Micro-USDC in a wallet as of the last block."""
+        return max(0, self.state.wallets.get(address, 0))
+
+    def set_status(self, ticker: str, status: MarketStatus) -> None:
+        """Let a market initialise or settle, or trade again; what rests on its book stays."""
+        self.state.statuses[self.market(ticker).clob_pair_id] = status
 
     def halt(self, until_ms: int) -> None:
         """Make no block before `until_ms`; transactions are still taken into the node's memory."""
@@ -214,61 +272,62 @@ class Exchange:
         state.time_ms = time_ms
         self.block_times_ms[state.height] = time_ms
         self.block_times_ms.pop(state.height - KEPT_BLOCK_TIMES, None)
+        state.matched.clear()
         transactions = self._deliver()
-        end, triggered = self._end_block()
-        block = Block(state.height, time_ms, self._numbered([*transactions, end]))
-        self.committed.take(block, settled)
+        end, met = self._end_block()
+        block = Block(state.height, time_ms, self._numbered([*transactions, _Delivered(end)]))
+        self.committed.take(block, settled, state.newcomers)
+        state.newcomers = []
+        self.signers.end_block()
         state.emit(block)
         self._expire_short_term()
-        for order in [*_placed(transactions), *triggered]:
+        for order in [*_placed(transactions), *met]:
             if order.id in state.stateful:
-                match(state, order)
+                self._to_book(order)
         liquidate(state)
         return block
 
-    def _deliver(self) -> list[list[ChainEvent]]:
+    def _to_book(self, order: Order) -> None:
+        """Match what has come into state. One whose position is gone stays there, and on no book, until it expires."""
+        if checktx.check_reduce_only(self.state, order).ok:
+            match(self.state, order)
+        else:
+            self.state.emit(OrderRemoved(order.id, order, RemovalReason.REDUCE_ONLY_RESIZE, 0, final=False))
+
+    def _deliver(self) -> list[_Delivered]:
         state = self.state
-        transactions: list[list[ChainEvent]] = [state.pending_operations]
-        state.pending_operations = []
-        waiting, state.pending_transactions = state.pending_transactions, []
-        for tx in waiting:
-            match tx:
-                case Place(order):
-                    transactions.append(self._deliver_place(order))
-                case Cancel():
-                    transactions.append(self._deliver_cancel(tx))
-                case Transfer():
-                    transactions.append(self._deliver_transfer(tx))
-        transactions.append(self._deliver_oracle())
+        transactions = [_Delivered(state.pending_operations)]
+        orders = BlockOrders(state.leaving)
+        state.pending_operations, state.leaving = [], {}
+        waiting, state.waiting = state.waiting, []
+        for bundle in waiting:
+            signed = bundle.signed
+            events, answer = self._deliver_one(bundle, orders)
+            transactions.append(_Delivered(events, None if signed is None else signed.hash))
+            if signed is not None:
+                self.ledger.keep(Result(signed, answer, state.height, state.time_ms))
+        transactions.append(_Delivered(self._deliver_oracle()))
         return transactions
 
-    def _deliver_place(self, order: Order) -> list[ChainEvent]:
-        waits = order.id.flags == CONDITIONAL
-        (self.state.untriggered if waits else self.state.stateful)[order.id] = order
-        self.state.filled.pop(order.id, None)
-        return [StatefulPlaced(order)]
-
-    def _deliver_cancel(self, tx: Cancel) -> list[ChainEvent]:
-        order = self.state.untriggered.pop(tx.order_id, None) or self.state.stateful.pop(tx.order_id, None)
-        if order is None:
-            return []
-        return [self._removed(order, RemovalReason.USER_CANCELED)]
+    def _deliver_one(self, bundle: Bundle, orders: BlockOrders) -> tuple[list[ChainEvent], TxAnswer]:
+        """Sequence and fee are used up first; they are gone too when the messages fail."""
+        signed = bundle.signed
+        if signed is not None:
+            if signed.fee > self.wallet_usdc(signed.signer):
+                return [], sdk_error(5, "spendable balance is smaller than the fee: insufficient funds")
+            answer = self.signers.deliver(signed.signer, signed.sequence, self.state.time_ms, signed.public_key)
+            if not answer.ok:
+                return [], answer
+            if signed.fee:
+                self.state.pay(signed.signer, -signed.fee)
+            if signed.gas_used > signed.gas_wanted > 0:
+                log = f"out of gas in location: WriteFlat; gasWanted: {signed.gas_wanted}, gasUsed: {signed.gas_used}"
+                return [], sdk_error(11, f"{log}: out of gas")
+        return deliver(self.state, bundle, orders)
 
     def _removed(self, order: Order, reason: RemovalReason) -> StatefulRemoved:
         self.state.take_off_book(order.id)
         return StatefulRemoved(order, reason, self.state.filled.get(order.id, 0))
-
-    def _deliver_transfer(self, tx: Transfer) -> list[ChainEvent]:
-        events: list[ChainEvent] = []
-        accounts = self.state.accounts
-        if isinstance(tx.sender, SubaccountId) and not accounts.can_pay(tx.sender, tx.quote_quantums):
-            return []  # the money has gone since a node looked
-        for end, move in ((tx.sender, accounts.debit), (tx.recipient, accounts.credit)):
-            if isinstance(end, SubaccountId):
-                paid = accounts.settle_funding(end) if accounts.get(end) else {}
-                move(end, tx.quote_quantums)
-                events.append(accounts.snapshot(end, paid, None))
-        return [*events, Transferred(tx.sender, tx.recipient, tx.quote_quantums)]
 
     def _deliver_oracle(self) -> list[ChainEvent]:
         events: list[ChainEvent] = []
@@ -281,13 +340,13 @@ class Exchange:
 
     def _end_block(self) -> tuple[list[ChainEvent], list[Order]]:
         events: list[ChainEvent] = [*self._funding(), *self._expire_stateful()]
-        triggered = self._trigger()
-        events += [ConditionalTriggered(order) for order in triggered]
+        met = self._trigger()
+        events += [ConditionalTriggered(order) for order in met]
         if self.state.rewards:
             events.append(Rewarded(tuple(self.state.rewards.items())))
             self.state.rewards = {}
         self.state.traded_subticks.clear()
-        return events, triggered
+        return events, met
 
     def _funding(self) -> list[ChainEvent]:
         state = self.state
@@ -319,23 +378,11 @@ class Exchange:
         return events
 
     def _trigger(self) -> list[Order]:
-        triggered = [order for order in self.state.untriggered.values() if self._condition_met(order)]
-        for order in triggered:
+        met = [order for order in self.state.untriggered.values() if triggered(self.state, order)]
+        for order in met:
             del self.state.untriggered[order.id]
             self.state.stateful[order.id] = order
-        return triggered
-
-    def _condition_met(self, order: Order) -> bool:
-        """Oracle price, and the block's trade prices, against the trigger.
-
-        Stop-loss sells and take-profit buys fire at or below it, the others at or above
-        (protocol/x/clob/keeper/untriggered_conditional_orders.go).
-        """
-        market = self.state.markets[order.id.clob_pair_id]
-        oracle = market.oracle_subticks(self.oracle_value(market))
-        low, high = self.state.traded_subticks.get(market.clob_pair_id, (oracle, oracle))
-        falling = (order.condition is ConditionType.STOP_LOSS) == (order.side is Side.SELL)
-        return min(low, oracle) <= order.trigger_subticks if falling else max(high, oracle) >= order.trigger_subticks
+        return met
 
     def _expire_short_term(self) -> None:
         state = self.state
@@ -349,21 +396,23 @@ class Exchange:
                 state.remove(order_id, order, RemovalReason.EXPIRED, final=True)
             del state.short_term[order_id]
             state.filled.pop(order_id, None)
+            state.permitted.pop(order_id, None)
 
-    def _numbered(self, transactions: list[list[ChainEvent]]) -> tuple[BlockEvent, ...]:
+    def _numbered(self, transactions: list[_Delivered]) -> tuple[BlockEvent, ...]:
         numbered: list[BlockEvent] = []
-        for index, events in enumerate(transactions):
-            if not events:
+        for index, transaction in enumerate(transactions):
+            if not transaction.events:
                 continue
-            digest = hashlib.sha256(f"{self.state.height}/{index}".encode()).hexdigest().upper()
-            numbered += [BlockEvent(index, place, digest, event) for place, event in enumerate(events)]
+            made_up = hashlib.sha256(f"{self.state.height}/{index}".encode()).hexdigest().upper()
+            digest = transaction.hash or made_up
+            numbered += [BlockEvent(index, place, digest, event) for place, event in enumerate(transaction.events)]
         return tuple(numbered)
 
     def _by_ticker(self, held: CommittedSubaccount) -> tuple[tuple[str, int], ...]:
         return tuple(sorted((self._tickers[p], position.quantums) for p, position in held.positions.items()))
 
 
-def _placed(transactions: list[list[ChainEvent]]) -> list[Order]:
+def _placed(transactions: list[_Delivered]) -> list[Order]:
     """The long-term orders that a block placed; conditional ones wait for their trigger."""
-    events = (event for transaction in transactions for event in transaction)
+    events = (event for transaction in transactions for event in transaction.events)
     return [e.order for e in events if isinstance(e, StatefulPlaced) and e.order.id.flags == LONG_TERM]

@@ -46,6 +46,7 @@ class Market:
     start_price: Decimal
     volatility_ppm_per_sqrt_second: int
     quote_size: Decimal
+    min_price_change_ppm: int
     _notional_exponent: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -134,6 +135,7 @@ MARKETS: tuple[Market, ...] = (
         initial_margin_ppm=20_000, maintenance_fraction_ppm=600_000, isolated=False,
         open_interest_lower_cap=100_000_000, open_interest_upper_cap=200_000_000, start_price=Decimal(64_000),
         volatility_ppm_per_sqrt_second=60, quote_size=Decimal("0.08"),
+        min_price_change_ppm=1_000,
     ),
     Market(
         ticker="ETH-USD", clob_pair_id=1, perpetual_id=1, market_id=1, atomic_resolution=-9,
@@ -141,6 +143,7 @@ MARKETS: tuple[Market, ...] = (
         initial_margin_ppm=20_000, maintenance_fraction_ppm=600_000, isolated=False,
         open_interest_lower_cap=100_000_000, open_interest_upper_cap=200_000_000, start_price=Decimal(3_000),
         volatility_ppm_per_sqrt_second=75, quote_size=Decimal("1.5"),
+        min_price_change_ppm=1_000,
     ),
     Market(
         ticker="SOL-USD", clob_pair_id=5, perpetual_id=5, market_id=5, atomic_resolution=-7,
@@ -148,6 +151,7 @@ MARKETS: tuple[Market, ...] = (
         initial_margin_ppm=50_000, maintenance_fraction_ppm=600_000, isolated=False,
         open_interest_lower_cap=20_000_000, open_interest_upper_cap=50_000_000, start_price=Decimal(150),
         volatility_ppm_per_sqrt_second=95, quote_size=Decimal(30),
+        min_price_change_ppm=2_500,
     ),
     Market(
         ticker="EIGEN-USD", clob_pair_id=300, perpetual_id=300, market_id=300, atomic_resolution=-6,
@@ -155,5 +159,6 @@ MARKETS: tuple[Market, ...] = (
         initial_margin_ppm=50_000, maintenance_fraction_ppm=600_000, isolated=True,
         open_interest_lower_cap=500_000, open_interest_upper_cap=1_000_000, start_price=Decimal("3.2"),
         volatility_ppm_per_sqrt_second=140, quote_size=Decimal(800),
+        min_price_change_ppm=2_500,
     ),
 )  # fmt: skip

@@ -26,22 +26,27 @@ class _Terms(NamedTuple):
     maker_fee: int
 
 
-def match(state: NodeState, taker: Order) -> None:
-    """Match an order and then rest, drop or finish it. The caller has checked that it may be placed."""
+def match(state: NodeState, taker: Order) -> RemovalReason | None:
+    """Match an order and then rest, drop or finish it; returns why it was dropped, if it was.
+
+    The caller has checked that it may be placed. Collateral is checked for each fill and for nothing else: what rests
+    has not been asked for any.
+    """
     market = state.markets[taker.id.clob_pair_id]
     book = state.books[market.clob_pair_id]
     reason = _take(state, market, book, taker)
     remaining = state.remaining(taker)
     if remaining == 0:
-        state.stateful.pop(taker.id, None)
-        return
+        state.leave(taker.id)
+        return None
     if reason is None and taker.time_in_force is TimeInForce.IOC:
         reason = RemovalReason.IOC
     if reason is not None:
         drop(state, taker, reason)
-        return
+        return reason
     total = book.add(taker, remaining)
     state.emit_level(market.clob_pair_id, taker.side, taker.subticks, total)
+    return None
 
 
 def drop(state: NodeState, order: Order, reason: RemovalReason) -> None:
@@ -49,7 +54,7 @@ def drop(state: NodeState, order: Order, reason: RemovalReason) -> None:
     state.take_off_book(order.id)
     filled = state.filled.get(order.id, 0)
     state.emit(OrderRemoved(order.id, order, reason, filled, final=False))
-    if not order.id.short_term and state.stateful.pop(order.id, None) is not None:
+    if not order.id.short_term and state.leave(order.id):
         state.pending_operations.append(StatefulRemoved(order, reason, filled))
 
 
@@ -58,10 +63,9 @@ def _take(state: NodeState, market: Market, book: Book, taker: Order) -> Removal
         maker = book.best_for(taker.side, taker.subticks)
         if maker is None:
             return None
-        if taker.time_in_force is TimeInForce.POST_ONLY:
-            return RemovalReason.POST_ONLY
-        if maker.order.id.subaccount == taker.id.subaccount:
-            drop(state, maker.order, RemovalReason.SELF_TRADE_ERROR)
+        unfit = _unfit(state, maker.order, taker)
+        if unfit is not None:
+            drop(state, maker.order, unfit)
             continue
         quantums = min(remaining, maker.remaining_quantums)
         if taker.reduce_only:
@@ -69,13 +73,30 @@ def _take(state: NodeState, market: Market, book: Book, taker: Order) -> Removal
             if quantums == 0:
                 return RemovalReason.REDUCE_ONLY_RESIZE
         terms = _terms(state, market, taker, maker, quantums)
-        if not _funded(state, market, taker, terms, terms.taker_fee):
-            return RemovalReason.UNDERCOLLATERALIZED
+        reason = _taker_fails(state, market, taker, terms)
         if not _funded(state, market, maker.order, terms, terms.maker_fee):
             drop(state, maker.order, RemovalReason.UNDERCOLLATERALIZED)
-            continue
+            if reason is None:
+                continue
+        if reason is None and taker.time_in_force is TimeInForce.POST_ONLY:
+            reason = RemovalReason.POST_ONLY
+        if reason is not None:
+            return reason
         _fill(state, market, taker, maker, terms)
     return None
+
+
+def _unfit(state: NodeState, maker: Order, taker: Order) -> RemovalReason | None:
+    """Why a resting order cannot trade with this taker at all: its own, or one of a revoked key."""
+    if maker.id.subaccount == taker.id.subaccount:
+        return RemovalReason.SELF_TRADE_ERROR
+    return RemovalReason.EXPIRED if state.revoked(maker.id) else None
+
+
+def _taker_fails(state: NodeState, market: Market, taker: Order, terms: _Terms) -> RemovalReason | None:
+    if state.accounts.breaks_isolation(taker.id.subaccount, market):
+        return RemovalReason.ISOLATED
+    return None if _funded(state, market, taker, terms, terms.taker_fee) else RemovalReason.UNDERCOLLATERALIZED
 
 
 def _reducible(state: NodeState, market: Market, taker: Order) -> int:
@@ -90,6 +111,8 @@ def _terms(state: NodeState, market: Market, taker: Order, maker: Resting, quant
 
 
 def _funded(state: NodeState, market: Market, order: Order, terms: _Terms, fee: int) -> bool:
+    if state.accounts.breaks_isolation(order.id.subaccount, market):
+        return False
     return state.accounts.can_trade(order.id.subaccount, market, order.side, terms.quantums, terms.quote, fee=fee)
 
 
@@ -101,6 +124,7 @@ def _fill(state: NodeState, market: Market, taker: Order, maker: Resting, terms:
         paid = state.accounts.settle_funding(subaccount)
         state.accounts.trade(subaccount, market, order.side, quantums=quantums, quote=quote, fee=fee)
         state.filled[order.id] = state.filled.get(order.id, 0) + quantums
+        state.matched[order.id] = order
         state.pending_operations.append(state.accounts.snapshot(subaccount, paid, market.perpetual_id))
     filled = state.filled
     state.pending_operations.append(
@@ -126,7 +150,7 @@ def take_from(state: NodeState, market: Market, maker: Resting, quantums: int) -
     order, subticks = maker.order, maker.order.subticks
     total = state.books[market.clob_pair_id].reduce(maker, quantums)
     if maker.remaining_quantums == 0:
-        state.stateful.pop(order.id, None)
+        state.leave(order.id)
     state.emit_level(market.clob_pair_id, order.side, subticks, total)
     low, high = state.traded_subticks.get(market.clob_pair_id, (subticks, subticks))
     state.traded_subticks[market.clob_pair_id] = (min(low, subticks), max(high, subticks))

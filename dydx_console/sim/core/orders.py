@@ -6,12 +6,14 @@ proto/dydxprotocol/clob/order.proto.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 SHORT_TERM = 0
 CONDITIONAL = 32
 LONG_TERM = 64
+TWAP = 128
 
 
 class Side(IntEnum):
@@ -118,6 +120,11 @@ class Order:
     builder_address: str | None = None
     builder_fee_ppm: int | None = None
 
+    @property
+    def hash(self) -> bytes:
+        """What decides between two orders with one id and one good-til-block: as good as a toss of a coin."""
+        return hashlib.sha256(repr(self).encode()).digest()
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -146,7 +153,8 @@ class BatchCancel:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Move micro-USDC. An end that is a plain address is a wallet: from one = deposit, to one = withdrawal."""
+    """Move micro-USDC. An end that is a plain address is a wallet: from one = deposit, to one = withdrawal, both = a
+    payment between wallets, of which the Indexer hears nothing."""
 
     sender: SubaccountId | str
     recipient: SubaccountId | str

@@ -1,1 +1,1 @@
-"""The validator node's queries: protobuf requests in, protobuf answers out. No sockets and no gRPC in here."""
+"""The validator node: protobuf requests in, protobuf answers out. No sockets and no gRPC in here."""

@@ -16,6 +16,8 @@ from v4_proto.cosmos.bank.v1beta1.query_pb2 import (
 )
 from v4_proto.cosmos.base.query.v1beta1.pagination_pb2 import PageResponse
 from v4_proto.cosmos.base.v1beta1.coin_pb2 import Coin
+from v4_proto.cosmos.crypto.secp256k1.keys_pb2 import PubKey
+from v4_proto.dydxprotocol.accountplus.models_pb2 import AccountAuthenticator
 from v4_proto.dydxprotocol.accountplus.query_pb2 import GetAuthenticatorsRequest, GetAuthenticatorsResponse
 from v4_proto.dydxprotocol.subaccounts.asset_position_pb2 import AssetPosition
 from v4_proto.dydxprotocol.subaccounts.perpetual_position_pb2 import PerpetualPosition
@@ -41,29 +43,34 @@ BAD_ADDRESS = "decoding bech32 failed: invalid checksum"
 
 
 def account(venue: Venue, request: QueryAccountRequest) -> QueryAccountResponse:
-    """Number and sequence. No transaction of the simulator's has a sequence yet, so it stays 0."""
+    """Number and sequence as of the last block, and the public key once it has signed for something in one."""
     if not request.address:
         raise QueryRefusedError(Code.INVALID_ARGUMENT, "Address cannot be empty")
     _check_address(request.address, Code.UNKNOWN)
     number = venue.exchange.committed.account_number(request.address)
     if number is None:
         raise QueryRefusedError(Code.NOT_FOUND, f"account {request.address} not found")
+    signers = venue.exchange.signers
+    held = BaseAccount(address=request.address, account_number=number, sequence=signers.sequence(request.address))
+    key = signers.public_key(request.address)
+    if key:
+        held.pub_key.Pack(PubKey(key=key), type_url_prefix="/")
     answer = QueryAccountResponse()
-    answer.account.Pack(BaseAccount(address=request.address, account_number=number), type_url_prefix="/")
+    answer.account.Pack(held, type_url_prefix="/")
     return answer
 
 
 def balance(venue: Venue, request: QueryBalanceRequest) -> QueryBalanceResponse:
     """What a wallet holds of one denomination."""
     _check_address(request.address, Code.INVALID_ARGUMENT)
-    held = venue.exchange.committed.wallet_usdc(request.address) if request.denom == USDC_DENOM else 0
+    held = venue.exchange.wallet_usdc(request.address) if request.denom == USDC_DENOM else 0
     return QueryBalanceResponse(balance=Coin(denom=request.denom, amount=str(held)))
 
 
 def all_balances(venue: Venue, request: QueryAllBalancesRequest) -> QueryAllBalancesResponse:
     """What a wallet holds: USDC or nothing, nobody here has native tokens."""
     _check_address(request.address, Code.INVALID_ARGUMENT)
-    held = venue.exchange.committed.wallet_usdc(request.address)
+    held = venue.exchange.wallet_usdc(request.address)
     coins = [Coin(denom=USDC_DENOM, amount=str(held))] if held else []
     return QueryAllBalancesResponse(balances=coins, pagination=PageResponse(total=len(coins)))
 
@@ -81,10 +88,12 @@ def subaccount_all(venue: Venue, _request: QueryAllSubaccountRequest) -> QuerySu
     return QuerySubaccountAllResponse(subaccount=found, pagination=PageResponse(total=len(found)))
 
 
-def authenticators(_venue: Venue, request: GetAuthenticatorsRequest) -> GetAuthenticatorsResponse:
-    """Nobody has given a permission."""
+def authenticators(venue: Venue, request: GetAuthenticatorsRequest) -> GetAuthenticatorsResponse:
+    """The permissions that an account has given."""
     _check_address(request.account, Code.INTERNAL)
-    return GetAuthenticatorsResponse()
+    held = venue.exchange.state.authenticators.of(request.account)
+    found = [AccountAuthenticator(id=one.id, type=one.kind, config=one.config) for one in held]
+    return GetAuthenticatorsResponse(account_authenticators=found)
 
 
 def _check_address(text: str, code: Code) -> None:

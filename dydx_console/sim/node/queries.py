@@ -1,4 +1,4 @@
-"""Every query that the node answers, by service and method."""
+"""Everything that the node answers, by service and method."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from v4_proto.cosmos.auth.v1beta1 import query_pb2 as auth
 from v4_proto.cosmos.bank.v1beta1 import query_pb2 as bank
 from v4_proto.cosmos.base.tendermint.v1beta1 import query_pb2 as tendermint
+from v4_proto.cosmos.tx.v1beta1 import service_pb2 as tx
 from v4_proto.dydxprotocol.accountplus import query_pb2 as accountplus
 from v4_proto.dydxprotocol.clob import query_pb2 as clob
 from v4_proto.dydxprotocol.feetiers import query_pb2 as feetiers
@@ -15,7 +16,7 @@ from v4_proto.dydxprotocol.perpetuals import query_pb2 as perpetuals
 from v4_proto.dydxprotocol.prices import query_pb2 as prices
 from v4_proto.dydxprotocol.subaccounts import query_pb2 as subaccounts
 
-from dydx_console.sim.node import account_answers, block_answers, market_answers
+from dydx_console.sim.node import account_answers, block_answers, market_answers, order_answers, tx_answers
 from dydx_console.sim.node.leverage import LeverageRequest, leverage
 from dydx_console.sim.node.refusals import Code, QueryRefusedError
 from dydx_console.sim.venue import Venue
@@ -31,6 +32,11 @@ SERVICES: Mapping[str, Mapping[str, Method]] = {
         "GetSyncing": (tendermint.GetSyncingRequest, block_answers.syncing),
         "GetLatestBlock": (tendermint.GetLatestBlockRequest, block_answers.latest_block),
         "GetBlockByHeight": (tendermint.GetBlockByHeightRequest, block_answers.block_by_height),
+    },
+    "cosmos.tx.v1beta1.Service": {
+        "BroadcastTx": (tx.BroadcastTxRequest, tx_answers.broadcast),
+        "Simulate": (tx.SimulateRequest, tx_answers.simulate),
+        "GetTx": (tx.GetTxRequest, tx_answers.get_tx),
     },
     "cosmos.auth.v1beta1.Query": {"Account": (auth.QueryAccountRequest, account_answers.account)},
     "cosmos.bank.v1beta1.Query": {
@@ -60,6 +66,7 @@ SERVICES: Mapping[str, Mapping[str, Method]] = {
             market_answers.equity_tier_limits,
         ),
         "Leverage": (LeverageRequest, leverage),
+        "StatefulOrder": (clob.QueryStatefulOrderRequest, order_answers.stateful_order),
     },
     "dydxprotocol.perpetuals.Query": {
         "Perpetual": (perpetuals.QueryPerpetualRequest, market_answers.perpetual),
@@ -70,6 +77,10 @@ SERVICES: Mapping[str, Mapping[str, Method]] = {
         "UserFeeTier": (feetiers.QueryUserFeeTierRequest, market_answers.user_fee_tier),
     },
 }
+
+
+WRITES = frozenset({"BroadcastTx"})
+"""Methods after which something has happened."""
 
 
 def check_height(venue: Venue, asked: str) -> None:

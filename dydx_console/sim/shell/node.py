@@ -1,4 +1,4 @@
-"""The node's queries on a loopback gRPC socket, in plaintext."""
+"""The node on a loopback gRPC socket, in plaintext."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from dydx_console.sim.node.queries import SERVICES, Query, check_height
+from dydx_console.sim.node.queries import SERVICES, WRITES, Query, check_height
 from dydx_console.sim.node.refusals import QueryRefusedError
 from dydx_console.sim.shell.mischief import ASK_AGAIN_S
 from dydx_console.sim.shell.rest import listen
@@ -35,11 +35,15 @@ class NodeListener:
         self._server = server
         self.url = f"http://127.0.0.1:{port}"
 
-    async def serve(self, present: Present) -> None:
-        """Answer from now on."""
+    async def serve(self, present: Present, changed: Callable[[], None]) -> None:
+        """Answer from now on; `changed` is called after a transaction."""
         for service, methods in SERVICES.items():
             handlers = {
-                name: grpc.unary_unary_rpc_method_handler(_handler(query, present), request.FromString, _serialized)
+                name: grpc.unary_unary_rpc_method_handler(
+                    _writer(query, present, changed) if name in WRITES else _reader(query, present),
+                    request.FromString,
+                    _serialized,
+                )
                 for name, (request, query) in methods.items()
             }
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
@@ -68,29 +72,50 @@ def _bind(server: Any, port: int) -> int:
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) from None
 
 
-async def _past_trouble(present: Present, context: Any) -> Venue:
-    """The venue when the query may be answered; a node that is down ends the call."""
-    asked_s = asyncio.get_running_loop().time()
+async def _wait(present: Present, context: Any, since_s: float) -> Venue:
+    """The venue when the call may be answered; a node that is down ends it."""
     while (trouble := present().node_trouble) is not None:
         if trouble.down:
             await context.abort(grpc.StatusCode.UNAVAILABLE, DOWN)
-        if asyncio.get_running_loop().time() - asked_s >= trouble.delay_ms / 1_000:
+        if asyncio.get_running_loop().time() - since_s >= trouble.delay_ms / 1_000:
             break
         await asyncio.sleep(ASK_AGAIN_S)
     return present()
 
 
-def _handler(query: Query, present: Present) -> Callable[[Any, Any], Any]:
+def _reader(query: Query, present: Present) -> Callable[[Any, Any], Any]:
     async def answer(request: Any, context: Any) -> Any:
-        venue = await _past_trouble(present, context)
-        try:
-            for name, value in context.invocation_metadata() or ():
-                if name == HEIGHT_HEADER:
-                    check_height(venue, value)
-            message = query(venue, request)
-        except QueryRefusedError as refused:
-            await context.abort(grpc.StatusCode[refused.code], refused.text)
+        venue = await _wait(present, context, asyncio.get_running_loop().time())
+        message = await _answered(query, venue, request, context)
         await context.send_initial_metadata(((HEIGHT_HEADER, str(venue.exchange.height)),))
         return message
 
     return answer
+
+
+def _writer(query: Query, present: Present, changed: Callable[[], None]) -> Callable[[Any, Any], Any]:
+    """A slow node takes a transaction at once and is slow to say so: its client may have given up by then."""
+
+    async def answer(request: Any, context: Any) -> Any:
+        since_s = asyncio.get_running_loop().time()
+        venue = present()
+        trouble = venue.node_trouble
+        if trouble is not None and trouble.down:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, DOWN)
+        message = await _answered(query, venue, request, context)
+        present()
+        changed()
+        await _wait(present, context, since_s)
+        return message
+
+    return answer
+
+
+async def _answered(query: Query, venue: Venue, request: Any, context: Any) -> Any:
+    try:
+        for name, value in context.invocation_metadata() or ():
+            if name == HEIGHT_HEADER:
+                check_height(venue, value)
+        return query(venue, request)
+    except QueryRefusedError as refused:
+        await context.abort(grpc.StatusCode[refused.code], refused.text)

@@ -160,7 +160,7 @@ async def running(
         rest = server(driver.answer)
         websockets = await driver.websockets.listen(websocket_socket)
         if node is not None:
-            await node.serve(driver.present)
+            await node.serve(driver.present, driver.changed)
         async with asyncio.TaskGroup() as tasks:
             timer = tasks.create_task(driver.run())
             serving = tasks.create_task(rest.serve([rest_socket]))
