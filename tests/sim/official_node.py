@@ -23,7 +23,10 @@ def calls(client: NodeClient, usdc: str) -> dict[str, tuple[Callable[[], Awaitab
         "latest_block_height": (client.latest_block_height, lambda a: a >= 1_000_000),
         "get_account": (lambda: client.get_account(ME), lambda a: a.address == ME and a.account_number > 0),
         "query_address": (lambda: client.query_address(ME), lambda a: a[0] > 0 and a[1] == 0),
-        "get_account_balances": (lambda: client.get_account_balances(ME), lambda a: a.balances[0].amount == "1000000000"),
+        "get_account_balances": (
+            lambda: client.get_account_balances(ME),
+            lambda a: a.balances[0].amount == "1000000000",
+        ),
         "get_account_balance": (lambda: client.get_account_balance(ME, usdc), lambda a: a.balance.denom == usdc),
         "get_subaccount": (lambda: client.get_subaccount(ME, 0), lambda a: a.id.owner == ME and a.asset_positions),
         "get_subaccounts": (client.get_subaccounts, lambda a: a.pagination.total == len(a.subaccount) > 2),

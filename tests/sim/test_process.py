@@ -138,13 +138,17 @@ def simulator() -> Iterator[dict[str, Any]]:
     end(process)
 
 
-def client_script(name: str, line: dict[str, Any], directory: Path) -> dict[str, Any]:
+def client_script(name: str, line: dict[str, Any], directory: Path, *arguments: str) -> dict[str, Any]:
     """Run a script of the official client in a process of its own; its last line is JSON."""
     if importlib.util.find_spec("dydx_v4_client") is None:
         pytest.skip("dydx-v4-client does not install on this Python")
     script = Path(__file__).with_name(name)
     done = subprocess.run(
-        [sys.executable, str(script), json.dumps(line)], capture_output=True, text=True, timeout=40, cwd=directory
+        [sys.executable, str(script), json.dumps(line), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=directory,
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
