@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +44,8 @@ from v4_proto.cosmos.tx.v1beta1.service_pb2 import (
     GetTxRequest,
     SimulateRequest,
 )
+from v4_proto.dydxprotocol.clob.clob_pair_pb2 import ClobPair
+from v4_proto.dydxprotocol.clob.query_pb2 import QueryGetClobPairRequest
 from v4_proto.dydxprotocol.sending.transfer_pb2 import MsgDepositToSubaccount, MsgWithdrawFromSubaccount
 from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId as WireSubaccount
 
@@ -347,6 +350,25 @@ async def test_short_term_cancels_and_their_surprises() -> None:
         assert await me.send(me.cancel(me.order(client=9_999))) == OK, "nobody asks whether it exists"
 
 
+async def test_the_indexer_is_told_of_a_cancel_that_cancels_nothing() -> None:
+    async with trading() as (me, friend):
+        order = me.order(BUY, 10, 60_000)
+        assert await me.send(order) == OK
+        now = me.at.exchange.time_ms
+        wire = me.at.venue.open(now)
+        subscribe = {"type": "subscribe", "channel": "v4_subaccounts", "id": f"{OWNER.address}/0"}
+        wire.say(json.dumps(subscribe), now)
+        me.at.block()
+        assert await me.send(me.cancel(order, later=-1)) == OK
+        heard = "".join(str(arrival) for arrival in wire.hear(me.at.exchange.time_ms))
+        assert '"status":"BEST_EFFORT_CANCELED"' in heard
+        assert "ORDER_REMOVAL_REASON_USER_CANCELED" in heard
+        assert await friend.send(friend.order(SELL, 10, 60_000, time_in_force=IOC)) == OK
+        me.at.block()
+        heard = "".join(str(arrival) for arrival in wire.hear(me.at.exchange.time_ms))
+        assert '"status":"FILLED"' in heard, "it lived, and has filled"
+
+
 async def test_failures_of_a_batch_are_invisible() -> None:
     async with trading() as (me, _):
         orders = [me.order(BUY, 10, 60_000 - n) for n in range(3)]
@@ -464,14 +486,31 @@ async def test_short_term_messages_are_counted_by_owner_and_batches_twice() -> N
 async def test_markets_that_begin_or_end() -> None:
     async with trading() as (me, _):
         oracle = 64_000
-        me.at.exchange.set_status("BTC-USD", MarketStatus.INITIALIZING)
+        lasting, waiting = me.order(BUY, 1, 50_000, flags=LONG), me.order(SELL, 1, 50_000, flags=CONDITIONAL)
+        assert await me.settled(lasting, waiting) == (OK, OK)
+
+        async def become(status: MarketStatus) -> str:
+            me.at.exchange.set_status("BTC-USD", status)
+            me.at.block()
+            told = me.at.venue.comlink.fetch("/v4/perpetualMarkets", 0).json()["markets"]["BTC-USD"]["status"]
+            pair = (await me.at.node.clob.ClobPair(QueryGetClobPairRequest(id=0))).clob_pair
+            assert ClobPair.Status.Name(pair.status) == f"STATUS_{told}"
+            return str(told)
+
+        assert await become(MarketStatus.INITIALIZING) == "INITIALIZING"
         assert await me.send(me.order(BUY, 1, oracle - 10)) == clob(34)
         assert await me.send(me.order(BUY, 1, oracle - 10, flags=LONG, time_in_force=POST_ONLY)) == clob(34)
         assert await me.send(me.order(BUY, 1, oracle + 10, time_in_force=POST_ONLY)) == clob(34)
         assert await me.send(me.order(SELL, 1, oracle - 10, time_in_force=POST_ONLY)) == clob(34)
-        assert await me.send(me.order(BUY, 1, oracle - 10, time_in_force=POST_ONLY)) == OK
-        me.at.exchange.set_status("BTC-USD", MarketStatus.FINAL_SETTLEMENT)
+        passive = me.order(BUY, 1, oracle - 10, time_in_force=POST_ONLY)
+        assert await me.send(passive) == OK
+        assert (me.resting(passive), me.resting(lasting)) == (1, 1)
+        assert await become(MarketStatus.FINAL_SETTLEMENT) == "FINAL_SETTLEMENT"
         assert await me.send(me.order(BUY, 1, oracle - 20, time_in_force=POST_ONLY)) == clob(34)
+        assert (me.resting(passive), me.resting(lasting)) == (0, 0), "a market that settles loses its orders"
+        assert [await me.in_state(order) for order in (lasting, waiting)] == [None, None]
+        assert await become(MarketStatus.ACTIVE) == "ACTIVE"
+        assert await me.send(me.order()) == OK
 
 
 async def test_a_stop_fires_on_a_trade_price_within_the_band() -> None:

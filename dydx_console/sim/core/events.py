@@ -147,6 +147,14 @@ class OracleUpdated:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """An order book's status, by the name that the Indexer gives it."""
+
+    clob_pair_id: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class FundingUpdated:
     """The hourly funding: 1-hour rate in 10⁻⁹ and the cumulative index after it."""
 
@@ -181,6 +189,7 @@ ChainEvent = (
     | StatefulRemoved
     | Transferred
     | OracleUpdated
+    | StatusChanged
     | FundingUpdated
     | FundingEstimated
     | Rewarded

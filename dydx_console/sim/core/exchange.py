@@ -45,6 +45,7 @@ from dydx_console.sim.core.orders import (
 )
 from dydx_console.sim.core.signers import Signers
 from dydx_console.sim.core.state import LiquidationRules, MarketStatus, NodeState
+from dydx_console.sim.core.statuses import change_status
 from dydx_console.sim.core.transactions import (
     AddAuthenticator,
     Bundle,
@@ -140,6 +141,7 @@ class Exchange:
         self._funding_ms = HOUR_MS // options.funding_speedup
         self._next_funding_ms = (genesis_ms // self._funding_ms + 1) * self._funding_ms
         self._oracle_waiting: dict[int, int] = {}
+        self._statuses_waiting: dict[int, MarketStatus] = {}
         self._halted_until_ms = genesis_ms
         self.committed = Committed(options.wallets)
         self.signers = Signers()
@@ -221,8 +223,8 @@ class Exchange:
         return max(0, self.state.wallets.get(address, 0))
 
     def set_status(self, ticker: str, status: MarketStatus) -> None:
-        """Let a market initialise or settle, or trade again; what rests on its book stays."""
-        self.state.statuses[self.market(ticker).clob_pair_id] = status
+        """Let a market initialise, settle or trade again with the next block."""
+        self._statuses_waiting[self.market(ticker).clob_pair_id] = status
 
     def halt(self, until_ms: int) -> None:
         """Make no block before `until_ms`; transactions are still taken into the node's memory."""
@@ -306,7 +308,7 @@ class Exchange:
             transactions.append(_Delivered(events, None if signed is None else signed.hash))
             if signed is not None:
                 self.ledger.keep(Result(signed, answer, state.height, state.time_ms))
-        transactions.append(_Delivered(self._deliver_oracle()))
+        transactions.append(_Delivered(self._deliver_decreed()))
         return transactions
 
     def _deliver_one(self, bundle: Bundle, orders: BlockOrders) -> tuple[list[ChainEvent], TxAnswer]:
@@ -329,13 +331,16 @@ class Exchange:
         self.state.take_off_book(order.id)
         return StatefulRemoved(order, reason, self.state.filled.get(order.id, 0))
 
-    def _deliver_oracle(self) -> list[ChainEvent]:
+    def _deliver_decreed(self) -> list[ChainEvent]:
         events: list[ChainEvent] = []
         for market_id, value in self._oracle_waiting.items():
             if self.state.oracle_values[market_id] != value:
                 self.state.oracle_values[market_id] = value
                 events.append(OracleUpdated(market_id, value))
         self._oracle_waiting.clear()
+        for clob_pair_id, status in self._statuses_waiting.items():
+            events += change_status(self.state, clob_pair_id, status)
+        self._statuses_waiting.clear()
         return events
 
     def _end_block(self) -> tuple[list[ChainEvent], list[Order]]:

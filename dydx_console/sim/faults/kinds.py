@@ -37,8 +37,8 @@ class Kind(StrEnum):
     REST_UNANSWERED  answers wait until the end
     REST_RESET       the connection of every request is cut
     INDEXER_LAG      the Indexer is behind the node [blocks]
-    NODE_DOWN        queries of the node end UNAVAILABLE
-    NODE_SLOW        they take longer [ms]
+    NODE_DOWN        calls to the node end UNAVAILABLE
+    NODE_SLOW        they take longer [ms]; a transaction is taken at once all the same, and only the answer is late
     HALT             no blocks; the chain's first block afterwards is at the end
     """
 

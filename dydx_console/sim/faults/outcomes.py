@@ -30,7 +30,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class NodeTrouble:
-    """A query of the node fails as UNAVAILABLE, or its answer takes `delay_ms`."""
+    """A call to the node fails as UNAVAILABLE, or its answer takes `delay_ms`."""
 
     down: bool
     delay_ms: int = 0

@@ -19,6 +19,7 @@ from dydx_console.sim.core.events import (
     Rewarded,
     StatefulPlaced,
     StatefulRemoved,
+    StatusChanged,
     SubaccountUpdated,
     Transferred,
 )
@@ -96,6 +97,8 @@ class Ender:
             case OracleUpdated(market_id, value):
                 row = self._store.by_oracle[market_id]
                 row.oracle_price = row.market.oracle_price(value)
+            case StatusChanged(clob_pair_id, status):
+                self._store.by_pair[clob_pair_id].status = status
             case FundingUpdated() as funding:
                 self._funding(funding)
             case FundingEstimated(perpetual_id, rate_e9):
@@ -247,8 +250,8 @@ class Ender:
                 if self._outlet.wants(CANDLES, f"{ticker}/{resolution}"):
                     self._outlet.publish(CANDLES, f"{ticker}/{resolution}", candle.contents(ticker, resolution))
 
-    def publish_oracle(self, block: Block) -> None:
-        """One update per oracle price that the block changed."""
+    def publish_markets(self, block: Block) -> None:
+        """One update per oracle price or status that the block changed."""
         if not self._outlet.wants(MARKETS, MARKETS):
             return
         for event in block.events:
@@ -261,3 +264,6 @@ class Ender:
                     "marketId": row.market.market_id,
                 }
                 self._outlet.publish(MARKETS, MARKETS, {"oraclePrices": {row.market.ticker: price}})
+            elif isinstance(event.event, StatusChanged):
+                row = self._store.by_pair[event.event.clob_pair_id]
+                self._outlet.publish(MARKETS, MARKETS, {"trading": {row.market.ticker: {"status": row.status}}})

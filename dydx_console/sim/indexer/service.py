@@ -45,5 +45,5 @@ class Indexer:
                     self.vulcan.removed(event, now_ms)
                 case Block():
                     self._ender.block(event, now_ms)
-                    self._ender.publish_oracle(event)
+                    self._ender.publish_markets(event)
                     self.roundtable.run(event.time_ms)

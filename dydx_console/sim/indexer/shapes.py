@@ -313,7 +313,7 @@ def market_rest(row: MarketRow) -> Json:
     return {
         "clobPairId": str(market.clob_pair_id),
         "ticker": market.ticker,
-        "status": "ACTIVE",
+        "status": row.status,
         "oraclePrice": number(row.oracle_price),
         "priceChange24H": number(row.price_change_24h),
         "volume24H": number(row.volume_24h),

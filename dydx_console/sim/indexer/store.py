@@ -49,6 +49,7 @@ class MarketRow:
     volume_24h: Decimal = ZERO
     trades_24h: int = 0
     price_change_24h: Decimal = ZERO
+    status: str = "ACTIVE"
 
     def levels(self, side: Side) -> dict[int, Level]:
         """The cached levels of one side by subticks."""

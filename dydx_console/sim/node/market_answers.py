@@ -55,6 +55,7 @@ from dydx_console.sim.core.limits import (
     STATEFUL_LIMITS,
 )
 from dydx_console.sim.core.markets import Market
+from dydx_console.sim.core.state import MarketStatus
 from dydx_console.sim.node.encoding import serializable_int
 from dydx_console.sim.node.refusals import Code, QueryRefusedError
 from dydx_console.sim.venue import Venue
@@ -78,13 +79,13 @@ def clob_pair(venue: Venue, request: QueryGetClobPairRequest) -> QueryClobPairRe
     """One order book's parameters."""
     for market in venue.exchange.options.markets:
         if market.clob_pair_id == request.id:
-            return QueryClobPairResponse(clob_pair=_clob_pair(market))
+            return QueryClobPairResponse(clob_pair=_clob_pair(venue, market))
     raise QueryRefusedError(Code.NOT_FOUND, "not found")
 
 
 def clob_pair_all(venue: Venue, _request: QueryAllClobPairRequest) -> QueryClobPairAllResponse:
     """Every order book's parameters."""
-    pairs = [_clob_pair(market) for market in venue.exchange.options.markets]
+    pairs = [_clob_pair(venue, market) for market in venue.exchange.options.markets]
     return QueryClobPairAllResponse(clob_pair=pairs, pagination=PageResponse(total=len(pairs)))
 
 
@@ -143,14 +144,15 @@ def _price(venue: Venue, market: Market) -> MarketPrice:
     )  # fmt: skip
 
 
-def _clob_pair(market: Market) -> ClobPair:
+def _clob_pair(venue: Venue, market: Market) -> ClobPair:
+    status = venue.exchange.state.statuses.get(market.clob_pair_id, MarketStatus.ACTIVE)
     return ClobPair(
         id=market.clob_pair_id,
         perpetual_clob_metadata=PerpetualClobMetadata(perpetual_id=market.perpetual_id),
         step_base_quantums=market.step_base_quantums,
         subticks_per_tick=market.subticks_per_tick,
         quantum_conversion_exponent=market.quantum_conversion_exponent,
-        status=ClobPair.STATUS_ACTIVE,
+        status=ClobPair.Status.Value(f"STATUS_{status}"),
     )
 
 
