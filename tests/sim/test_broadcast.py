@@ -477,6 +477,7 @@ async def test_short_term_messages_are_counted_by_owner_and_batches_twice() -> N
     async with trading() as (me, _):
         batch = me.batch(me.order(), good_til_block=me.height + 5)
         for n in range(200):
+            assert await me.send(me.order(good_til_block=me.height + 90), memo=str(n)) == clob(11), "not counted"
             assert await me.send(batch, memo=str(n)) == OK
         assert await me.send(me.order(subaccount=3)) == clob(5001)
         me.at.block()
@@ -668,3 +669,21 @@ async def test_a_node_that_is_down_takes_nothing_and_a_slow_one_takes_it_at_once
             await me.broadcast(raw)
         assert error.value.code() is grpc.StatusCode.UNAVAILABLE
         assert me.resting(later) == 0
+
+
+async def test_a_node_that_refuses_everything_and_one_that_forgets() -> None:
+    async with trading() as (me, _):
+        for answer in (sdk(32), ("accountplus", 104)):
+            me.at.venue.faults = Faults(transactions_refused=answer)
+            raw = await me.bytes_of(me.order())
+            refused_with = await me.broadcast(raw)
+            assert (refused_with.codespace, refused_with.code) == answer
+            assert (await me.broadcast(raw)).code == 19
+        me.at.venue.faults = Faults(transactions_lost=True)
+        short, lasting = me.order(BUY, 10, 60_000), me.order(flags=LONG)
+        assert await me.send(short) == OK
+        assert await me.settled(lasting) == (OK, None), "no block ever has it"
+        assert (me.resting(short), await me.in_state(lasting)) == (0, None)
+        assert await me.send(me.order(), chain_id="dydx-mainnet-1") == sdk(4), "what it would not take it refuses"
+        me.at.venue.faults = Faults()
+        assert await me.settled(lasting) == (OK, OK)

@@ -43,20 +43,18 @@ KINDS = (SHORT_TERM, CONDITIONAL, LONG_TERM, TWAP)
 
 def check(state: NodeState, tx: Tx) -> TxAnswer:
     """Answer one message; short-term ones take effect now, the others wait for the next block."""
-    match tx:
-        case Place(order) if order.id.short_term:
-            return _place_now(state, order)
-        case Cancel(order_id) if order_id.short_term:
-            return _cancel_now(state, tx)
-        case BatchCancel():
-            return _batch_cancel(state, tx)
     return check_bundle(state, Bundle((tx,)))
 
 
 def check_bundle(state: NodeState, bundle: Bundle) -> TxAnswer:
     """Answer messages that travel together: all of them wait for the next block, or one refusal is for all."""
-    if len(bundle.messages) == 1 and is_short_term(bundle.messages[0]):
-        return check(state, bundle.messages[0])  # type: ignore[arg-type]
+    match bundle.messages:
+        case (Place(order),) if order.id.short_term:
+            return _place_now(state, order)
+        case (Cancel(order_id) as cancel,) if order_id.short_term:
+            return _cancel_now(state, cancel)
+        case (BatchCancel() as batch,):
+            return _batch_cancel(state, batch)
     uncommitted = Uncommitted.of(state.waiting)
     for message in bundle.messages:
         answer = _check_message(state, uncommitted, message, bundle.of_orders)
@@ -177,6 +175,16 @@ def check_good_til_block(state: NodeState, good_til_block: int | None) -> TxAnsw
             f" ShortBlockWindow {state.short_block_window}",
         )
     return OK
+
+
+def out_of_window(state: NodeState, message: Message) -> bool:
+    """Whether a placement or cancel is refused for its good-til-block, before anything counts it."""
+    match message:
+        case Place(order) if order.id.short_term:
+            return not check_good_til_block(state, order.good_til_block).ok
+        case Cancel(order_id, good_til_block) if order_id.short_term:
+            return not check_good_til_block(state, good_til_block).ok
+    return False
 
 
 def _place_now(state: NodeState, order: Order) -> TxAnswer:

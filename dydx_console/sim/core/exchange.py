@@ -193,18 +193,22 @@ class Exchange:
     def take(self, bundle: Bundle, now_ms: int) -> TxAnswer:
         """One node's answer to a signed transaction whose signature and sequence are right; nothing is used up by a no.
 
-        Limits count every attempt of messages to the order book.
+        Limits count the attempts that fail, too, but for short-term ones out of their window.
         """
         self.advance(now_ms)
         for message in bundle.messages:
-            if not isinstance(message, AddAuthenticator | RemoveAuthenticator):
-                refusal = self._limits.check(message, self.state.height)
-                if refusal is not None:
-                    return refusal
+            refusal = self._limited(message)
+            if refusal is not None:
+                return refusal
         answer = checktx.check_bundle(self.state, bundle)
         if answer.ok and bundle.signed is not None:
             self._accept(bundle.messages[0], bundle.signed)
         return answer
+
+    def _limited(self, message: Message) -> TxAnswer | None:
+        if isinstance(message, AddAuthenticator | RemoveAuthenticator) or checktx.out_of_window(self.state, message):
+            return None
+        return self._limits.check(message, self.state.height)
 
     def _accept(self, first: Message, signed: Signed) -> None:
         if not checktx.is_short_term(first):

@@ -24,7 +24,7 @@ from v4_proto.cosmos.tx.v1beta1.service_pb2 import (
 from v4_proto.cosmos.tx.v1beta1.tx_pb2 import Tx
 
 from dydx_console.sim.core.delivery import trial
-from dydx_console.sim.core.orders import TxAnswer
+from dydx_console.sim.core.orders import OK, TxAnswer
 from dydx_console.sim.core.transactions import Result
 from dydx_console.sim.node.ante import admit, receive, tx_hash
 from dydx_console.sim.node.messages import TxRefusedError
@@ -84,12 +84,20 @@ def _taken(venue: Venue, raw: bytes) -> TxResponse:
     if not venue.exchange.ledger.first_sight(name):
         return TxResponse(txhash=name, code=19, codespace="sdk", raw_log="")
     try:
-        answer = venue.take(admit(venue, receive(raw)))
+        answer = _admitted(venue, raw)
     except TxRefusedError as refused:
         answer = refused.answer
     return TxResponse(
         txhash=name, code=answer.code, codespace=answer.codespace, raw_log=DONE if answer.ok else answer.log
     )
+
+
+def _admitted(venue: Venue, raw: bytes) -> TxAnswer:
+    if venue.faults.transactions_refused is not None:
+        codespace, code = venue.faults.transactions_refused
+        return TxAnswer(code, codespace, "refused, as asked for")
+    bundle = admit(venue, receive(raw))
+    return OK if venue.faults.transactions_lost else venue.take(bundle)
 
 
 def _simulation_failed(answer: TxAnswer, gas_used: int) -> QueryRefusedError:
