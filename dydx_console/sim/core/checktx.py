@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dydx_console.sim.core.events import OrderOpened, OrderRemoved
 from dydx_console.sim.core.limits import stateful_orders_allowed
-from dydx_console.sim.core.markets import Market
+from dydx_console.sim.core.markets import ONE_MILLION, Market
 from dydx_console.sim.core.matching import match
 from dydx_console.sim.core.orders import (
     CONDITIONAL,
@@ -38,6 +38,8 @@ MAX_BATCH = 100
 MAX_SUBACCOUNT_NUMBER = 128_000
 MAX_CLIENT_ID = 2**32 - 1
 MAX_BUILDER_FEE_PPM = 10_000
+MIN_TWAP_INTERVAL_S, MAX_TWAP_INTERVAL_S = 30, 3_600
+MIN_TWAP_DURATION_S, MAX_TWAP_DURATION_S = 300, 86_400
 KINDS = (SHORT_TERM, CONDITIONAL, LONG_TERM, TWAP)
 
 
@@ -114,7 +116,7 @@ def stateless(order: Order) -> TxAnswer:
         (order.subticks <= 0 and not twap, 6, "order subticks cannot be 0 for this order type"),
         *_condition_checks(order),
         (_builder_is_wrong(order), 50, "builder code fee or address is invalid"),
-        (twap, 12, "TWAP order must have a TWAP config"),
+        (twap and _twap_is_wrong(order), 12, "TWAP order must have a TWAP config that can be"),
         (not 0 <= order.id.client_id <= MAX_CLIENT_ID, 12, "client id is out of range"),
         (not 0 <= order.id.subaccount.number <= MAX_SUBACCOUNT_NUMBER, 12, "subaccount number is out of range"),
     )
@@ -134,6 +136,17 @@ def _condition_checks(order: Order) -> tuple[tuple[bool, int, str], ...]:
     return (
         (typed, 6000, "condition type specified for non-conditional order"),
         (triggered, 6001, "conditional order trigger subticks greater than 0 for non-conditional order"),
+    )
+
+
+def _twap_is_wrong(order: Order) -> bool:
+    twap = order.twap
+    return (
+        twap is None
+        or not MIN_TWAP_INTERVAL_S <= twap.interval_s <= MAX_TWAP_INTERVAL_S
+        or not MIN_TWAP_DURATION_S <= twap.duration_s <= MAX_TWAP_DURATION_S
+        or twap.duration_s % twap.interval_s != 0
+        or not 0 <= twap.tolerance_ppm < ONE_MILLION
     )
 
 
@@ -264,6 +277,8 @@ def check_stateful(state: NodeState, order: Order, uncommitted: Uncommitted) -> 
     market = state.markets[order.id.clob_pair_id]
     if order.trigger_subticks % market.subticks_per_tick:
         return clob_error(12, f"trigger subticks must be a multiple of {market.subticks_per_tick}")
+    if order.twap is not None and order.quantums // order.twap.parts < market.step_base_quantums:
+        return clob_error(12, "TWAP suborder sizes must be greater than the minimum order size for the market")
     return check_means(state, order, uncommitted.money(order.id.subaccount))
 
 
@@ -278,7 +293,8 @@ def check_means(state: NodeState, order: Order, extra: int) -> TxAnswer:
     market, who = state.markets[order.id.clob_pair_id], order.id.subaccount
     if state.accounts.breaks_isolation(who, market):
         return clob_error(2005, "order would violate isolated subaccount constraints")
-    quote = market.quote_quantums(order.subticks, order.quantums)
+    subticks = order.subticks or market.oracle_subticks(state.oracle_values[market.market_id])
+    quote = market.quote_quantums(subticks, order.quantums)
     fee = state.fees.maker(who.owner, quote) - extra
     if not state.accounts.can_trade(who, market, order.side, order.quantums, quote, fee=fee):
         return clob_error(3007, "stateful order collateralization check failed")

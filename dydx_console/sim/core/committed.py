@@ -38,7 +38,10 @@ class CommittedSubaccount:
 
 @dataclass(slots=True)
 class Placement:
-    """A long-term or conditional order in state: which block and transaction placed it, and how much it has filled."""
+    """A long-term or conditional order in state: which block and transaction placed it, and how much it has filled.
+
+    TWAP parents are kept apart there.
+    """
 
     order: Order
     height: int
@@ -87,7 +90,7 @@ class Committed:
 
     def _place(self, event: BlockEvent, height: int) -> None:
         match event.event:
-            case StatefulPlaced(order):
+            case StatefulPlaced(order) if order.twap is None:
                 self.placements[order.id] = Placement(order, height, event.transaction_index)
             case ConditionalTriggered(order) if order.id in self.placements:
                 self.placements[order.id].triggered = True

@@ -16,6 +16,7 @@ from dydx_console.sim.core.events import ChainEvent, StatefulPlaced, StatefulRem
 from dydx_console.sim.core.orders import (
     CONDITIONAL,
     OK,
+    TWAP,
     Cancel,
     Order,
     OrderId,
@@ -145,7 +146,7 @@ def _place(state: NodeState, order: Order, block: BlockOrders, effects: _Effects
     answer = check_means(state, order, 0)
     if not answer.ok:
         return answer
-    waits = order.id.flags == CONDITIONAL
+    waits = order.id.flags in (CONDITIONAL, TWAP)
     (state.untriggered if waits else state.stateful)[order.id] = order
     effects.placed.append(order.id)
     effects.events.append(StatefulPlaced(order))

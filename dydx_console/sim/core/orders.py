@@ -104,6 +104,20 @@ class OrderId:
 
 
 @dataclass(frozen=True, slots=True)
+class Twap:
+    """How a TWAP parent is to be cut up: seconds in all and between parts, tolerance in ppm of the oracle price."""
+
+    duration_s: int
+    interval_s: int
+    tolerance_ppm: int
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are."""
+        return self.duration_s // self.interval_s
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """An order as sent; sizes in quantums, prices in subticks, good-til time in whole seconds."""
 
@@ -120,6 +134,7 @@ class Order:
     trigger_subticks: int = 0
     builder_address: str | None = None
     builder_fee_ppm: int | None = None
+    twap: Twap | None = None
 
     @property
     def hash(self) -> bytes:

@@ -58,8 +58,9 @@ class NodeState:
     """The mutable heart of the exchange. Positions and balances here include matches not yet in a block.
 
     `stateful` has the committed orders that are not filled or removed in memory; those that are wait in `leaving` for
-    the block that says so. `matched` are the orders that the coming block fills. `permitted` tells under which
-    permissions of its owner a short-term order was sent. `wallets` are micro-USDC by address.
+    the block that says so. `untriggered` are those that wait for their trigger, or to be cut up. `matched` are the
+    orders that the coming block fills. `permitted` tells under which permissions of its owner a short-term order was
+    sent. `wallets` are micro-USDC by address.
     """
 
     markets: dict[int, Market]

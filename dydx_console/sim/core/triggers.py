@@ -20,6 +20,8 @@ def triggered(state: NodeState, order: Order) -> bool:
     Stop-loss sells and take-profit buys fire at or below their trigger, the others at or above. A trade price counts as
     far as a band around the oracle price goes, which is five times the market's smallest price change.
     """
+    if order.condition is ConditionType.UNSPECIFIED:
+        return False
     market = state.markets[order.id.clob_pair_id]
     oracle = oracle_subticks(market, state.oracle_values[market.market_id])
     prices = [oracle]

@@ -24,7 +24,7 @@ from dydx_console.sim.core.events import (
     Transferred,
 )
 from dydx_console.sim.core.markets import scaled
-from dydx_console.sim.core.orders import CONDITIONAL, LONG_TERM, Order, RemovalReason, SubaccountId
+from dydx_console.sim.core.orders import CONDITIONAL, LONG_TERM, TWAP, Order, RemovalReason, SubaccountId
 from dydx_console.sim.indexer import order_shapes, shapes
 from dydx_console.sim.indexer.matches import Matches, Pending
 from dydx_console.sim.indexer.outlet import BLOCK_HEIGHT, CANDLES, MARKETS, TRADES, Outlet
@@ -108,7 +108,7 @@ class Ender:
 
     def _forward(self, event: BlockEvent) -> None:
         match event.event:
-            case StatefulPlaced(order) if order.id.flags == LONG_TERM:
+            case StatefulPlaced(order) if order.id.flags in (LONG_TERM, TWAP):
                 self._vulcan.stateful_opened(order)
             case ConditionalTriggered() as triggered:
                 self._vulcan.triggered(triggered)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dydx_console.sim.core.orders import Order
 from dydx_console.sim.indexer import order_shapes
 from dydx_console.sim.indexer.account_answers import Scope, scope
-from dydx_console.sim.indexer.rows import BEST_EFFORT_OPENED, ORDER_TYPE, OrderRow, SubaccountRow
+from dydx_console.sim.indexer.rows import BEST_EFFORT_OPENED, OrderRow, SubaccountRow
 from dydx_console.sim.indexer.shapes import Json
 from dydx_console.sim.indexer.store import Store
 from dydx_console.sim.indexer.validation import Params, not_found
@@ -85,7 +85,7 @@ class _Filter:
 
     def takes_type(self, order: Order) -> bool:
         """The type lists, which bind the Postgres part only."""
-        type_ = ORDER_TYPE[order.condition]
+        type_ = order_shapes.order_type(order)
         return (self.types is None or type_ in self.types) and type_ not in (self.excluded or ())
 
     def takes_status(self, status: str) -> bool:

@@ -13,6 +13,11 @@ from dydx_console.sim.indexer.shapes import Json
 from dydx_console.sim.indexer.text import iso, iso_seconds, number
 
 
+def order_type(order: Order) -> str:
+    """An order's type as Postgres has it; vulcan looks at the condition alone and calls a TWAP parent LIMIT."""
+    return "TWAP" if order.twap is not None else ORDER_TYPE[order.condition]
+
+
 def good_til(order: Order) -> Json:
     """The good-til field that an order has."""
     if order.good_til_block is not None:
@@ -71,7 +76,9 @@ def order_removed(
 
 
 def row_heights(row: OrderRow) -> Json:
-    """When an order row came and last changed."""
+    """When an order row came and last changed; nothing for a TWAP parent, which vulcan takes for a short-term order."""
+    if row.order.twap is not None:
+        return {}
     return {
         "createdAtHeight": str(row.created_height),
         "updatedAt": iso(row.updated_ms),
@@ -95,13 +102,13 @@ def order_row_stream(row: OrderRow, owner: SubaccountRow, market: Market) -> Jso
         "id": row.id,
         "side": order.side.name,
         "size": number(market.size(order.quantums)),
-        "type": ORDER_TYPE[order.condition],
+        "type": order_type(order),
         "price": number(market.price(order.subticks)),
         "feePpm": None if order.builder_fee_ppm is None else str(order.builder_fee_ppm),
         "status": row.status,
         "clientId": str(order.id.client_id),
-        "duration": None,
-        "interval": None,
+        "duration": None if order.twap is None else str(order.twap.duration_s),
+        "interval": None if order.twap is None else str(order.twap.interval_s),
         "createdAt": iso(row.created_ms),
         "updatedAt": iso(row.updated_ms),
         "clobPairId": str(order.id.clob_pair_id),
@@ -114,7 +121,7 @@ def order_row_stream(row: OrderRow, owner: SubaccountRow, market: Market) -> Jso
         "triggerPrice": number(market.price(order.trigger_subticks)) if order.trigger_subticks else None,
         "builderAddress": order.builder_address,
         "clientMetadata": str(order.client_metadata),
-        "priceTolerance": None,
+        "priceTolerance": None if order.twap is None else str(order.twap.tolerance_ppm),
         "createdAtHeight": str(row.created_height),
         "updatedAtHeight": str(row.updated_height),
         "goodTilBlockTime": iso_seconds(order.good_til_block_time_s or 0) if stateful else None,
@@ -133,7 +140,7 @@ def order_rest(owner: SubaccountRow, market: Market, row: OrderRow, cached: Orde
         "size": number(market.size(order.quantums)),
         "totalFilled": number(row.total_filled),
         "price": number(market.price(order.subticks)),
-        "type": ORDER_TYPE[order.condition],
+        "type": order_type(order),
         "status": row.status,
         "timeInForce": TIME_IN_FORCE[order.time_in_force],
         "reduceOnly": order.reduce_only,
@@ -150,6 +157,12 @@ def order_rest(owner: SubaccountRow, market: Market, row: OrderRow, cached: Orde
     }
     if order.builder_address is not None:
         result |= {"builderAddress": order.builder_address, "feePpm": str(order.builder_fee_ppm)}
+    if order.twap is not None:
+        result |= {
+            "duration": str(order.twap.duration_s),
+            "interval": str(order.twap.interval_s),
+            "priceTolerance": str(order.twap.tolerance_ppm),
+        }
     return result
 
 

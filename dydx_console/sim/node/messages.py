@@ -33,6 +33,7 @@ from dydx_console.sim.core.orders import (
     SubaccountId,
     TimeInForce,
     Transfer,
+    Twap,
     TxAnswer,
     clob_error,
 )
@@ -99,6 +100,7 @@ def _place(message: Any) -> tuple[Message, str]:
         trigger_subticks=wire.conditional_order_trigger_subticks,
         builder_address=None if builder is None else builder.builder_address,
         builder_fee_ppm=None if builder is None else builder.fee_ppm,
+        twap=_twap(wire),
     )
     answer = stateless(order)
     if answer.ok and order.builder_address is not None and not is_address(order.builder_address):
@@ -106,6 +108,14 @@ def _place(message: Any) -> tuple[Message, str]:
     if not answer.ok:
         raise TxRefusedError(answer)
     return Place(order), order_id.subaccount.owner
+
+
+def _twap(wire: Any) -> Twap | None:
+    """How to cut the order up; only messages from version 9 on can say so."""
+    if "twap_parameters" not in wire.DESCRIPTOR.fields_by_name or not wire.HasField("twap_parameters"):
+        return None
+    asked = wire.twap_parameters
+    return Twap(asked.duration, asked.interval, asked.price_tolerance)
 
 
 def _cancel(message: Any) -> tuple[Message, str]:
