@@ -48,6 +48,7 @@ def busy() -> Iterator[Venue]:
         yield served
 
 
+@pytest.mark.nightly
 def test_every_kind_from_an_exchange(busy: Venue) -> None:
     with short_home() as home:
         place = Place(home, networks_file(home, {"mine": busy.urls}, "mine"))
@@ -85,6 +86,7 @@ def test_a_range_of_days_in_a_zone() -> None:
         assert [row["id"] for row in table(later.stdout)] == ["fill-000002", "fill-000003"]
 
 
+@pytest.mark.nightly
 def test_days_add_up_to_the_fills_and_payments() -> None:
     with past(some_past(120)) as place:
         days = table(place.run("export", "pnl-by-day", "--to", "-").stdout)
@@ -130,6 +132,7 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_read(words: tuple[s
         assert not (home / "x").exists()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
@@ -204,6 +207,7 @@ def test_standard_output_that_cannot_be_written_to() -> None:
             assert "Traceback" not in done.stderr
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("words", [("export", "fills", "--to", "-"), ("fills", "--csv", "--limit", "10000")], ids=str)
 def test_a_reader_that_leaves_early_ends_it_quietly(words: tuple[str, ...]) -> None:
     with past(some_past(5_000)) as place:
@@ -246,6 +250,7 @@ def test_a_venue_that_fails_midway_gives_what_came_and_the_next_run_the_rest() -
         assert not any("/fills/" in path and "page=1&" in f"{path}&" for path in old.asked[asked:])
 
 
+@pytest.mark.nightly
 def test_a_venue_that_is_away_gives_what_is_known_or_says_that_nothing_is() -> None:
     with past(some_past(50)) as place:
         assert place.run("export", "fills", "--to", "-").returncode == 0
@@ -262,6 +267,7 @@ def test_a_venue_that_is_away_gives_what_is_known_or_says_that_nothing_is() -> N
         assert "nothing of the history is here" in nothing.stderr
 
 
+@pytest.mark.nightly
 def test_the_bar_and_an_interruption_after_which_it_goes_on() -> None:
     old = some_past(6_000)
     gate = threading.Event()
@@ -299,6 +305,7 @@ def waiting_in(pipe: IO[bytes] | None) -> int:
     return held
 
 
+@pytest.mark.nightly
 def test_it_can_be_ended_while_its_reader_does_not_read() -> None:
     with past(some_past(5_000)) as place:
         process = subprocess.Popen(

@@ -43,6 +43,7 @@ def document(place: Place, *words: str) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.nightly
 def test_pages_by_number_and_by_cursor_are_the_same_rows(old: Place) -> None:
     first = document(old, "fills")
     assert (first["matching"], len(first["rows"]), first["known"]["is_complete"]) == (130, 50, True)
@@ -58,6 +59,7 @@ def test_pages_by_number_and_by_cursor_are_the_same_rows(old: Place) -> None:
     assert [row["id"] for row in oldest["rows"]] == ["fill-000005", "fill-000006"]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("words", "ids"),
     [
@@ -123,6 +125,7 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_read(words: tuple[s
     assert told in " ".join(done.stderr.split())
 
 
+@pytest.mark.nightly
 def test_a_market_that_the_venue_does_not_have(busy: Place) -> None:
     done = busy.run("fills", "--market", "BTC-EUR")
     assert (done.returncode, done.stdout) == (2, "")
@@ -147,6 +150,7 @@ def test_an_order_with_its_fills(busy: Place) -> None:
     assert "no order 'no-such-order' is known" in unknown.stderr
 
 
+@pytest.mark.nightly
 def test_lives_and_pnl_say_the_same(busy: Place) -> None:
     lives = LivesPage.model_validate(document(busy, "positions", "--closed", "--limit", "10000"))
     pnl = PnlDocument.model_validate(document(busy, "pnl"))

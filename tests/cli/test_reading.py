@@ -38,6 +38,7 @@ def test_a_document_of_now(busy: Place, command: str) -> None:
     assert told["network"]["read_only"]
 
 
+@pytest.mark.nightly
 def test_tables_and_csv_of_now(busy: Place) -> None:
     account = busy.run("account").stdout
     assert account.splitlines()[0].startswith("mine (dydx-sim-1")
@@ -52,6 +53,7 @@ def test_tables_and_csv_of_now(busy: Place) -> None:
     assert all("E" not in row["oracle_price"] for row in markets)
 
 
+@pytest.mark.nightly
 def test_filters_of_now(busy: Place) -> None:
     shorts = json.loads(busy.run("positions", "--side", "short", "--json").stdout)["positions"]
     assert all(row["net_size"].startswith("-") for row in shorts)
@@ -72,6 +74,7 @@ def test_markets_need_no_account(busy: Place) -> None:
     assert "which account?" in done.stderr
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("command", READERS)
 def test_mainnet_is_read_only_after_confirmation(command: str) -> None:
     with short_home() as home:
@@ -100,6 +103,7 @@ def test_the_order_of_refusal(words: tuple[str, ...], code: int, told: str) -> N
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.nightly
 def test_a_reader_that_leaves_early_ends_it_quietly(busy: Place) -> None:
     process = subprocess.Popen(
         console("account", "--json", "--config", str(busy.config)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,

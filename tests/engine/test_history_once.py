@@ -315,6 +315,7 @@ class TestAnotherChain:
         assert "the chain stands before the journal's newest block" in told[-1].problem
 
 
+@pytest.mark.nightly
 async def test_a_journal_that_cannot_be_written_is_told_and_what_there_is_can_be_read(tmp_path: Path) -> None:
     await filled(some_past(30), tmp_path)
     venue = some_past(60)

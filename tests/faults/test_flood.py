@@ -255,11 +255,8 @@ def held_by_feed() -> Counter[str]:
     """Return how many objects of the feed and of what it is watched by are alive, by type."""
     gc.collect()
     rooms = ("dydx_console.venue.", "dydx_console.state.connections", "dydx_console.state.sequence", "httpcore.")
-    return Counter(
-        f"{type(each).__module__}.{type(each).__qualname__}"
-        for each in gc.get_objects()
-        if type(each).__module__.startswith(rooms)
-    )
+    names = (f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects())
+    return Counter(name for name in names if name.startswith(rooms))
 
 
 def tasks_of_feed() -> int:

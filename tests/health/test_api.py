@@ -82,7 +82,7 @@ def test_the_token_never_leaves_its_hash(at: Listen, caplog: pytest.LogCaptureFi
     gc.collect()
     from dydx_console.health.token import ApiToken
 
-    held = [each for each in gc.get_objects() if isinstance(each, ApiToken)]
+    held = [each for each in gc.get_objects() if type(each) is ApiToken]
     assert all(TOKEN not in repr(each) for each in held)
 
 

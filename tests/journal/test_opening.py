@@ -73,7 +73,10 @@ async def test_a_second_owner_is_told_who_the_first_is_and_may_read(tmp_path: Pa
 
 async def test_an_owner_that_was_killed_leaves_no_lock(tmp_path: Path) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.journal.burst", str(tmp_path), "10"], cwd=ROOT, stdout=subprocess.PIPE
+        [sys.executable, "-m", "tests.journal.burst", str(tmp_path), "10"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     try:
         assert child.stdout is not None

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from signing_help import Key
 from test_process import client_script, end, start
 
@@ -43,6 +44,7 @@ EXPECTED: dict[str, Any] = {
 }
 
 
+@pytest.mark.nightly
 def test_the_official_node_client_trades(tmp_path: Path) -> None:
     process, line = start("--account", OWNER.address, "--no-trader", "--block-ms", "700")
     try:

@@ -30,6 +30,7 @@ def rank(state: PictureState) -> int:
     return BEST_FIRST.index(state)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("has_node", [True, False], ids=["with a node", "without a node"])
 def test_an_indexer_that_falls_up_to_a_hundred_blocks_behind_is_shown_as_late_as_it_is_at_any_moment(
     has_node: bool,
@@ -102,6 +103,7 @@ def held_by_feed() -> Counter[str]:
     return Counter(name for name in names if name.startswith(rooms))
 
 
+@pytest.mark.nightly
 def test_five_hundred_resets_in_a_row_end_in_the_truth_and_leave_nothing_behind() -> None:
     class Reset(Scenario):
         limits = FeedLimits(first_delay_s=0.05, longest_delay_s=0.2, attempts_before_polling=10 * RESETS)

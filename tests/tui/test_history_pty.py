@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from tui.history_thread import fill_journal, past
 from tui.pty_harness import terminal
 
@@ -10,6 +11,7 @@ ESCAPE = "\x1b"
 GUARD_S = 0.4
 
 
+@pytest.mark.nightly
 def test_every_page_every_filter_and_a_detail_by_keys_alone(tmp_path: Path) -> None:
     asyncio.run(fill_journal(tmp_path / "journal", past(230)))
     with terminal("history", tmp_path, (120, 36)) as shown:
