@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,6 +64,17 @@ def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, 
 def ran(home: Path, *arguments: str, more: Mapping[str, str] | None = None, typed: str | None = None) -> Ran:
     """Run the console without a terminal; `typed` is piped into it."""
     return ended(console(*arguments), environment(home, more), typed)
+
+
+def asked(home: Path, *arguments: str) -> Ran:
+    """Give the command line words that it refuses before it looks at anything else, in this process and `home`."""
+    from typer.testing import CliRunner
+
+    from dydx_console.cli.app import app
+
+    with chdir(home):
+        told = CliRunner().invoke(app, list(arguments))
+    return Ran(arguments, told.exit_code, told.stdout, told.stderr)
 
 
 def together(jobs: Mapping[str, Callable[[], Told]]) -> dict[str, Told]:

@@ -18,7 +18,7 @@ from typing import IO
 import pytest
 from builders import ADDRESS
 from cli.pasts import Place, lines, past, some_past, table
-from cli.terminals import Venue, environment, in_terminal, networks_file, ran, said, short_home, until, venue
+from cli.terminals import Venue, asked, environment, in_terminal, networks_file, ran, said, short_home, until, venue
 from venue.old_venue import OldVenue, fill
 from venues import console, written
 
@@ -125,7 +125,7 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_read(words: tuple[s
         (home / "folder").mkdir()
         (home / "link").symlink_to("nowhere")
         (home / "loop").symlink_to("loop")
-        done = ran(home, "export", *words, "--network", "no such network", "--address", ADDRESS)
+        done = asked(home, "export", *words, "--network", "no such network", "--address", ADDRESS)
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert told in " ".join(done.stderr.split())
         assert (home / "here").read_text() == "kept"

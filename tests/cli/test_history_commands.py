@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from builders import ADDRESS
 from cli.pasts import Place, past, some_past, table
-from cli.terminals import networks_file, ran, short_home, venue
+from cli.terminals import asked, networks_file, ran, short_home, venue
 from hypothesis import given
 from hypothesis import strategies as st
 from venue.old_venue import OldVenue, at_block, fill, order
@@ -120,7 +120,7 @@ def test_csv_is_a_page_of_the_export(old: Place) -> None:
 )
 def test_what_is_asked_wrongly_is_refused_before_anything_is_read(words: tuple[str, ...], told: str) -> None:
     with short_home() as home:
-        done = ran(home, *words, *NAMED)
+        done = asked(home, *words, *NAMED)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in " ".join(done.stderr.split())
 
