@@ -184,6 +184,7 @@ class TestBeside:
             child.end()
 
 
+@pytest.mark.nightly
 class TestAnotherChain:
     def test_it_is_fetched_anew_when_the_chain_has_begun_anew(self, tmp_path: Path) -> None:
         """The desk that a screen holds answers for the new chain; what is of the old one is in the old file."""
