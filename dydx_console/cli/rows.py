@@ -1,7 +1,6 @@
 """What the history keeps, as the rows that are printed and exported."""
 
 from datetime import timedelta
-from decimal import localcontext
 
 from dydx_console.domain.flows import FundingPayment, Transfer
 from dydx_console.domain.numbers import MATH
@@ -9,6 +8,7 @@ from dydx_console.domain.order import display_type, lifetime, reason_text
 from dydx_console.ports.journal import BookedFill, OrderRecord, PositionLife
 from dydx_console.state.pnl_days import DayPnl
 from dydx_console.views.exports import DayRow, FillRow, FundingRow, LifeRow, OrderRow, TransferRow
+from dydx_console.views.history import life_net
 
 __all__ = ["day_row", "fill_row", "funding_row", "life_row", "order_row", "transfer_row"]
 
@@ -104,8 +104,6 @@ def transfer_row(transfer: Transfer) -> TransferRow:
 
 def life_row(life: PositionLife) -> LifeRow:
     """Return a position life as a row."""
-    with localcontext(MATH):
-        net = None if life.funding is None else life.realized - life.fees + life.funding
     held = None if life.closed_at is None else (life.closed_at - life.opened_at) // timedelta(seconds=1)
     return LifeRow(
         subaccount=life.subaccount,
@@ -123,7 +121,7 @@ def life_row(life: PositionLife) -> LifeRow:
         realized=life.realized,
         fees=life.fees,
         funding=life.funding,
-        net=net,
+        net=life_net(life),
         fills=life.fills,
         is_complete=life.is_complete,
     )

@@ -1,7 +1,6 @@
 """Much at once and often: 2,000 messages a second that nobody looks at, and one reset after another."""
 
 import asyncio
-import gc
 import json
 import random
 from collections import Counter
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from alive import alive
 from faults.rig import QUICK, Rig, exchange, followed
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -253,10 +253,7 @@ def descriptors() -> int:
 
 def held_by_feed() -> Counter[str]:
     """Return how many objects of the feed and of what it is watched by are alive, by type."""
-    gc.collect()
-    rooms = ("dydx_console.venue.", "dydx_console.state.connections", "dydx_console.state.sequence", "httpcore.")
-    names = (f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects())
-    return Counter(name for name in names if name.startswith(rooms))
+    return alive("dydx_console.venue.", "dydx_console.state.connections", "dydx_console.state.sequence", "httpcore.")
 
 
 def tasks_of_feed() -> int:

@@ -1,12 +1,12 @@
 """What takes minutes or hours on a wire, in virtual time: an Indexer that trails, and hundreds of resets."""
 
 import asyncio
-import gc
 import random
 from collections import Counter, deque
 from dataclasses import replace
 
 import pytest
+from alive import alive
 
 from dydx_console.domain import events as ev
 from dydx_console.domain.stream import StreamCondition as C
@@ -97,10 +97,7 @@ def test_while_stream_and_http_are_gone_the_age_goes_on_and_the_words_follow_it_
 
 def held_by_feed() -> Counter[str]:
     """Return how many objects of the feed and of what it is watched by are alive, by type."""
-    gc.collect()
-    rooms = ("dydx_console.venue.", "dydx_console.state.connections", "dydx_console.state.sequence", "_asyncio")
-    names = (f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects())
-    return Counter(name for name in names if name.startswith(rooms))
+    return alive("dydx_console.venue.", "dydx_console.state.connections", "dydx_console.state.sequence", "_asyncio")
 
 
 @pytest.mark.nightly
